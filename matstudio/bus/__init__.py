@@ -1,0 +1,1 @@
+"""What connects the processes: frame rings, messages, the run directory."""

@@ -1,0 +1,289 @@
+"""Commands (request and reply) and status (publish and subscribe) over ZeroMQ.
+
+The commands that exist, their fields and who takes them stand in `COMMANDS`; docs/messages.md shows the same table.
+A request that is not in the table, or has a wrong field, is answered with one line and never reaches a handler.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import zmq
+
+from matstudio.bus import wire
+from matstudio.bus.rundir import DEVICE, MODELHOST, RECORDER, STATION, STUDIO
+
+log = logging.getLogger(__name__)
+Number = (int, float)
+
+
+@dataclass(frozen=True)
+class Command:
+    """One row of the table: fields with their types, who takes it, and how long the sender waits at most."""
+
+    fields: Mapping[str, type | tuple[type, ...]]
+    receivers: tuple[str, ...]
+    timeout_s: float = 2.0
+    optional: tuple[str, ...] = ()
+
+
+COMMANDS: dict[str, Command] = {
+    # any process
+    "ping": Command({}, (DEVICE, STATION, RECORDER, MODELHOST, STUDIO)),
+    # station
+    "hello": Command({"who": str, "role": str}, (STATION,)),
+    "status": Command({}, (STATION, RECORDER, MODELHOST)),
+    "mode": Command({"who": str, "mode": str}, (STATION,)),
+    "setpoint": Command({"who": str, "name": str, "value": Number}, (STATION,)),
+    "output": Command({"who": str, "name": str, "value": Number}, (STATION,)),
+    "take_over": Command({"who": str}, (STATION,)),
+    "halt": Command({"who": str, "why": str}, (STATION,), optional=("why",)),
+    "reset": Command({"who": str}, (STATION,)),
+    "acknowledge": Command({"who": str, "alarm": str}, (STATION,)),
+    "note": Command({"who": str, "text": str}, (STATION,)),
+    # device
+    "describe": Command({}, (DEVICE,)),
+    "set": Command({"setpoint": object}, (DEVICE,)),
+    "safe": Command({}, (DEVICE,)),
+    "heartbeat": Command({"t": Number}, (DEVICE,)),
+    "configure": Command({"options": dict}, (DEVICE,)),
+    "fault": Command({"kind": str, "target": str, "on": bool}, (DEVICE,)),
+    "play": Command({}, (DEVICE,)),
+    "pause": Command({}, (DEVICE,)),
+    "seek": Command({"t": Number}, (DEVICE,)),
+    "speed": Command({"factor": Number}, (DEVICE,)),
+    # recorder
+    "record": Command({"path": str}, (RECORDER,), timeout_s=10.0),
+    "stop_recording": Command({}, (RECORDER,), timeout_s=30.0),
+    # model host
+    "models": Command({}, (MODELHOST,)),
+    "use": Command({"stream": str, "model": str}, (MODELHOST,)),
+    # studio
+    "screenshot": Command({"path": str}, (STUDIO,), timeout_s=20.0),
+}
+
+
+class CommandError(RuntimeError):
+    """The receiver refused; the text is its one line."""
+
+
+class NoAnswer(CommandError):
+    """Nobody answered in time."""
+
+
+Handler = Callable[..., Mapping[str, Any] | None]
+
+
+def check(process: str, name: object, fields: Mapping[str, Any]) -> str | None:
+    """What is wrong with a request sent to `process`, in one line, or None."""
+    command = COMMANDS.get(name) if isinstance(name, str) else None
+    if command is None or process not in command.receivers:
+        return f"{process} knows no command {name!r}"
+    for key in fields:
+        if key not in command.fields:
+            return f"{name}: unknown field {key!r}"
+    for key, kind in command.fields.items():
+        if key not in fields:
+            if key in command.optional:
+                continue
+            return f"{name}: field {key!r} is missing"
+        value = fields[key]
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is Number):
+            return f"{name}: field {key!r} is {type(value).__name__}"
+    return None
+
+
+class CommandServer:
+    """Answers commands in the thread that calls `serve`; belongs to one process of the run.
+
+    Args:
+        endpoint: `Run.socket(process, "cmd")`.
+        process: whose commands these are ("station", ...).
+        handlers: by command name; called with the fields, returns the answer's fields. A `CommandError`, `ValueError`
+            or `OSError` is answered as a refusal with its text.
+    """
+
+    def __init__(self, endpoint: str, process: str, handlers: Mapping[str, Handler]) -> None:
+        self._process = process
+        self._handlers = {"ping": lambda: None, **handlers}
+        self._socket = zmq.Context.instance().socket(zmq.ROUTER)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, wire.MAX_BYTES)
+        self._socket.bind(endpoint)
+
+    def serve(self, seconds: float) -> int:
+        """Answer what comes within `seconds` of real time (0: what is waiting); returns how many were answered.
+
+        Returns after the first batch, so that a caller can act on it at once.
+        """
+        if not self._socket.poll(max(0, round(seconds * 1000))):
+            return 0
+        done = 0
+        while done < 256:
+            try:
+                parts = self._socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                break
+            done += 1
+            answer = self._answer(parts[-1])
+            if answer is not None:
+                try:
+                    self._socket.send_multipart([parts[0], wire.pack(answer)], zmq.NOBLOCK)
+                except zmq.ZMQError as error:
+                    log.warning("an answer could not be sent: %s", error)
+        return done
+
+    def _answer(self, body: bytes) -> dict[str, Any] | None:
+        try:
+            message = wire.unpack(body)
+            number, name, fields = message["n"], message["c"], message["f"]
+            if not isinstance(number, int) or not isinstance(fields, dict):
+                raise wire.WireError("not a request")
+        except (wire.WireError, KeyError, TypeError) as error:
+            return {"n": -1, "ok": False, "error": f"not a request: {error}"}
+        wrong = check(self._process, name, fields)
+        handler = self._handlers.get(name) if wrong is None else None
+        if handler is None:
+            return {"n": number, "ok": False, "error": wrong or f"{self._process} takes no {name!r}"}
+        try:
+            answer = handler(**fields) or {}
+            return {"n": number, "ok": True, "f": dict(answer)} if number else None
+        except (CommandError, ValueError, OSError) as error:
+            return {"n": number, "ok": False, "error": str(error)}
+
+    def close(self) -> None:
+        """Close the socket (and remove its file)."""
+        endpoint = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        self._socket.close(0)
+        if endpoint.startswith("ipc://"):
+            from pathlib import Path
+
+            Path(endpoint[6:]).unlink(missing_ok=True)
+
+
+class CommandClient:
+    """Sends commands to one process. Belongs to one thread.
+
+    Args:
+        endpoint: `Run.socket(process, "cmd")`; the process need not live yet.
+    """
+
+    def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint
+        self._numbers = itertools.count(1)
+        self._socket = zmq.Context.instance().socket(zmq.DEALER)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.setsockopt(zmq.SNDHWM, 100)
+        self._socket.setsockopt(zmq.RECONNECT_IVL, 50)
+        self._socket.connect(endpoint)
+
+    def request(self, name: str, *, timeout: float | None = None, **fields: Any) -> dict[str, Any]:
+        """Send a command and wait for the answer's fields, `timeout` seconds of real time (default: the table's).
+
+        Raises:
+            CommandError: refused. NoAnswer: no answer in time.
+        """
+        number = next(self._numbers)
+        wait = COMMANDS[name].timeout_s if timeout is None else timeout
+        deadline = time.monotonic() + wait
+        self._send(number, name, fields)
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0 or not self._socket.poll(max(1, round(left * 1000))):
+                raise NoAnswer(f"{name}: no answer within {wait:g} s")
+            answer = wire.unpack(self._socket.recv())
+            if answer.get("n") != number:
+                continue
+            if not answer["ok"]:
+                raise CommandError(str(answer["error"]))
+            return answer["f"]  # type: ignore[no-any-return]
+
+    def send(self, name: str, **fields: Any) -> None:
+        """Send a command without asking for an answer; never blocks.
+
+        Raises:
+            NoAnswer: 100 commands are waiting already.
+        """
+        self._send(0, name, fields)
+
+    def _send(self, number: int, name: str, fields: Mapping[str, Any]) -> None:
+        try:
+            self._socket.send(wire.pack({"n": number, "c": name, "f": fields}), zmq.NOBLOCK)
+        except zmq.Again:
+            raise NoAnswer(f"{name}: nobody takes commands at {self._endpoint}") from None
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close(0)
+
+
+class Publisher:
+    """Publishes values under a topic; a slow subscriber loses the oldest, the publisher never waits.
+
+    Args:
+        endpoint: `Run.socket(process, "pub")`.
+    """
+
+    def __init__(self, endpoint: str, high_water: int = 1000) -> None:
+        self._socket = zmq.Context.instance().socket(zmq.PUB)
+        self._socket.setsockopt(zmq.LINGER, 200)
+        self._socket.setsockopt(zmq.SNDHWM, high_water)
+        self._socket.bind(endpoint)
+
+    def send(self, topic: str, value: Any) -> None:
+        """Publish `value` (what `wire.pack` takes) under `topic`."""
+        self._socket.send_multipart([topic.encode(), wire.pack(value)])
+
+    def close(self) -> None:
+        """Close the socket (and remove its file), after at most 0.2 s for what is under way."""
+        endpoint = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        self._socket.close()
+        if endpoint.startswith("ipc://"):
+            from pathlib import Path
+
+            Path(endpoint[6:]).unlink(missing_ok=True)
+
+
+class Subscriber:
+    """Receives from one or more publishers. Belongs to one thread.
+
+    Args:
+        endpoints: `Run.socket(process, "pub")` of each; they need not live yet.
+        topics: prefixes to receive; () for all.
+    """
+
+    def __init__(self, *endpoints: str, topics: tuple[str, ...] = ()) -> None:
+        self._socket = zmq.Context.instance().socket(zmq.SUB)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.setsockopt(zmq.RCVHWM, 10000)
+        self._socket.setsockopt(zmq.RECONNECT_IVL, 50)
+        for topic in topics or ("",):
+            self._socket.subscribe(topic)
+        for endpoint in endpoints:
+            self._socket.connect(endpoint)
+
+    def receive(self, seconds: float = 0.0) -> list[tuple[str, Any]]:
+        """What has come, oldest first, waiting up to `seconds` of real time for the first. Damaged messages are
+        logged and left out."""
+        if not self._socket.poll(max(0, round(seconds * 1000))):
+            return []
+        out = []
+        while len(out) < 10000:
+            try:
+                topic, body = self._socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                break
+            try:
+                out.append((topic.decode(), wire.unpack(body)))
+            except ValueError as error:
+                log.warning("damaged message left out: %s", error)
+        return out
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close(0)

@@ -1,0 +1,87 @@
+"""Starting and stopping the processes of a run."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import psutil
+
+from matstudio.bus.rundir import Run
+
+
+def spawn(run: Run, process: str, module: str) -> subprocess.Popen[bytes]:
+    """Start `python -m module RUN_DIRECTORY` in a session of its own, with its output in the run's log folder."""
+    with open(run.log_path(process), "ab") as out:
+        child = subprocess.Popen(
+            [sys.executable, "-m", module, str(run.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    with contextlib.suppress(psutil.Error):
+        run.register(process, child.pid)
+    return child
+
+
+def main(process: str, body: Callable[[Run, threading.Event], None]) -> int:
+    """The main function of a process of the run: `python -m module RUN_DIRECTORY`.
+
+    `body` is called with the run and an event that is set by SIGTERM or SIGINT; it returns soon after.
+    """
+    from pathlib import Path
+
+    if len(sys.argv) != 2:
+        print(f"usage: python -m matstudio.{process} RUN_DIRECTORY", file=sys.stderr)
+        return 2
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    run = Run.open(Path(sys.argv[1]))
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    run.register(process)
+    try:
+        body(run, stop)
+    finally:
+        run.forget(process)
+    return 0
+
+
+def stop(run: Run, *, wait_s: float = 10.0) -> list[str]:
+    """End the run: each process in `STOP_ORDER` is asked with SIGTERM and, after `wait_s`, killed.
+
+    Returns:
+        names of the processes that had to be killed.
+    """
+    killed = []
+    for name in run.alive():
+        who = run.process(name)
+        if who is None or who.pid == os.getpid():
+            continue
+        with contextlib.suppress(psutil.Error):
+            who.terminate()
+            try:
+                who.wait(wait_s)
+            except psutil.TimeoutExpired:
+                who.kill()
+                killed.append(name)
+        run.forget(name)
+    return killed
+
+
+def wait_for(condition: Callable[[], bool], seconds: float, step: float = 0.02) -> bool:
+    """Poll `condition` for up to `seconds` of real time; whether it came true."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(step)
+    return condition()

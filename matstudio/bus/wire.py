@@ -1,0 +1,122 @@
+"""Domain values as msgpack and back. Never pickle.
+
+A dataclass of the domain travels as a map with its name under "!", a numpy array as extension type 1 (dtype, shape,
+bytes). Decoding builds nothing but what stands in `VALUES`, and sequences come back as tuples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Any
+
+import msgpack
+import numpy as np
+
+from matstudio.domain.estimate import Estimate, FrameRef, MaterialState, Model, Quantity
+from matstudio.domain.frame import Axis, Frame, Kind
+from matstudio.domain.process import Limits, Quality, Reading, Setpoint
+from matstudio.domain.structure import SiteModel
+
+VALUES: dict[str, type] = {
+    c.__name__: c
+    for c in (
+        Axis,
+        Estimate,
+        Frame,
+        FrameRef,
+        Limits,
+        MaterialState,
+        Model,
+        Quantity,
+        Reading,
+        Setpoint,
+        SiteModel,
+    )
+}
+_ENUMS: dict[tuple[str, str], type[Enum]] = {("Frame", "kind"): Kind, ("Reading", "quality"): Quality}
+_ARRAY = 1
+_KINDS = "biufc"
+MAX_BYTES = 64 * 1024 * 1024
+
+
+class WireError(ValueError):
+    """Bytes that are no message of ours; the text is one line."""
+
+
+def _default(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        head = msgpack.packb((value.dtype.str, value.shape))
+        return msgpack.ExtType(_ARRAY, head + np.ascontiguousarray(value).tobytes())
+    if isinstance(value, np.generic):
+        return value.item()
+    if is_dataclass(value) and type(value).__name__ in VALUES:
+        return {"!": type(value).__name__} | {f.name: getattr(value, f.name) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"cannot be sent: {type(value).__name__}")
+
+
+def _ext(code: int, data: bytes) -> np.ndarray:
+    if code != _ARRAY:
+        raise WireError(f"unknown extension {code}")
+    unpacker = msgpack.Unpacker(use_list=False)
+    unpacker.feed(data)
+    dtype_text, shape = unpacker.unpack()
+    dtype = np.dtype(dtype_text)
+    if dtype.kind not in _KINDS or not all(isinstance(n, int) and n >= 0 for n in shape):
+        raise WireError(f"array of dtype {dtype_text!r} and shape {shape!r}")
+    at = unpacker.tell()
+    if len(data) - at != math.prod(shape) * dtype.itemsize:
+        raise WireError(f"array of shape {shape} and dtype {dtype} has {len(data) - at} bytes")
+    return np.frombuffer(data, dtype, offset=at).reshape(shape)
+
+
+def _object(pairs: dict[Any, Any]) -> Any:
+    name = pairs.pop("!", None)
+    if name is None:
+        return pairs
+    cls = VALUES.get(name)
+    if cls is None:
+        raise WireError(f"unknown value {name!r}")
+    for (owner, key), enum in _ENUMS.items():
+        if owner == name and key in pairs:
+            pairs[key] = enum(pairs[key])
+    try:
+        return cls(**pairs)
+    except TypeError as error:
+        raise WireError(f"{name}: {error}") from None
+
+
+def pack(value: Any) -> bytes:
+    """Bytes of a value made of domain dataclasses, maps, sequences, arrays, numbers, text and None.
+
+    Raises:
+        TypeError: for anything else.
+    """
+    return msgpack.packb(value, default=_default, strict_types=False)  # type: ignore[no-any-return]
+
+
+def unpack(data: bytes) -> Any:
+    """The value of bytes made by `pack`.
+
+    Raises:
+        WireError: for bytes that are damaged, too long (64 MiB) or name something unknown.
+    """
+    if len(data) > MAX_BYTES:
+        raise WireError(f"a message of {len(data)} bytes")
+    try:
+        return msgpack.unpackb(data, ext_hook=_ext, object_hook=_object, use_list=False, strict_map_key=True)
+    except WireError:
+        raise
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        msgpack.exceptions.UnpackException,
+        RecursionError,
+        OverflowError,
+    ) as error:
+        raise WireError(f"not a message: {error}") from None

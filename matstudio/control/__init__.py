@@ -1,0 +1,1 @@
+"""PID, modes, gate, alarms and audit log: pure logic, no I/O but the audit file."""

@@ -1,0 +1,1 @@
+"""Free energy and where it is heading."""

@@ -1,0 +1,1 @@
+"""From three estimates to one material state."""

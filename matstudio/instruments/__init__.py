@@ -1,0 +1,1 @@
+"""Devices and detectors: the twin, replays, and the readers of the field's files."""

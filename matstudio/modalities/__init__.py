@@ -1,0 +1,1 @@
+"""Image, diffraction and spectrum: a forward model, an inverse model and a viewer each."""

@@ -1,0 +1,90 @@
+"""What every modality's room offers, and the register of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Protocol
+
+import numpy as np
+
+from matstudio.domain.estimate import Estimate
+from matstudio.domain.frame import Axis, Frame, Kind
+from matstudio.domain.structure import AtomicModel
+
+
+class Forward(Protocol):
+    """Atoms to signal. Called in the twin's process; must not import torch or Qt."""
+
+    def expected(self, atoms: AtomicModel) -> np.ndarray:
+        """The expected counts of one exposure, float32, before Poisson noise."""
+        ...
+
+    def axes(self) -> tuple[Axis, ...]:
+        """The calibrated axes of `expected`."""
+        ...
+
+    def metadata(self) -> Mapping[str, Any]:
+        """The facts that a `Frame` of this signal carries (mode, beam energy, dose, ...)."""
+        ...
+
+
+class Inverse(Protocol):
+    """Frame to estimate. Called in the model host, one frame at a time; keeps no state that changes the answer.
+
+    A frame whose metadata names a known material (`metadata["material"]`, for example "Cu3Au") is read against that
+    prototype and gives an order parameter; any other frame gives what can be said without one.
+    """
+
+    name: str
+    version: str
+
+    def __call__(self, frame: Frame) -> Estimate:
+        """What the frame says.
+
+        Raises:
+            ValueError: the frame cannot be read (NaN-filled, wrong dimensions, no axis); one line.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Modality:
+    """One modality: where its parts are, as "module:attribute", imported only when used.
+
+    Args:
+        kind: of the frames.
+        title: for people.
+        forward: class, `Forward`.
+        inverses: by name, factories without arguments of an `Inverse`; the first is the default.
+        viewer: class, a QWidget with `show_frame(Frame)` and `show_estimate(Estimate)`.
+    """
+
+    kind: Kind
+    title: str
+    forward: str
+    inverses: Mapping[str, str]
+    viewer: str
+
+
+def load(path: str) -> Any:
+    """The object at "module:attribute"."""
+    module, _, attribute = path.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+MODALITIES: dict[Kind, Modality] = {
+    kind: Modality(
+        kind,
+        title,
+        f"matstudio.modalities.{kind}.forward:{forward}",
+        {"baseline": f"matstudio.modalities.{kind}.reconstruct:Baseline"},
+        f"matstudio.modalities.{kind}.viewer:Viewer",
+    )
+    for kind, title, forward in (
+        (Kind.IMAGE, "Image", "HaadfForward"),
+        (Kind.DIFFRACTION, "Diffraction", "SaedForward"),
+        (Kind.SPECTRUM, "Spectrum", "EelsForward"),
+    )
+}

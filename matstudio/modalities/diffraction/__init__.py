@@ -1,0 +1,1 @@
+"""The diffraction modality."""

@@ -1,0 +1,1 @@
+"""NeXus writer, reader and recovery, and the process that records."""

@@ -1,0 +1,1 @@
+"""Qt widgets that know nothing of the work they are used for."""

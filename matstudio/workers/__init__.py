@@ -1,0 +1,1 @@
+"""QThread adapters between the processes and the window."""

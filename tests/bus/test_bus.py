@@ -1,0 +1,181 @@
+import os
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from matstudio.bus import wire
+from matstudio.bus.messages import CommandClient, CommandError, CommandServer, NoAnswer, Publisher, Subscriber, check
+from matstudio.bus.ring import RingError, RingReader, RingWriter
+from matstudio.bus.rundir import Run, current_run, reap
+from matstudio.domain.estimate import Estimate, Model, Quantity
+from matstudio.domain.frame import Axis, Frame, Kind
+from matstudio.domain.process import Quality, Reading
+
+
+def frame(seq: int, n: int = 8) -> Frame:
+    axes = (Axis("y", "Å", 0.1, 0.0, n), Axis("x", "Å", 0.1, 0.0, n))
+    return Frame(
+        "image", Kind.IMAGE, seq, np.full((n, n), seq, np.uint16), axes, seq * 0.1, seq * 0.1 + 0.1, "c", {"a": 1}
+    )
+
+
+def test_wire_returns_the_same_values():
+    reading = Reading("temperature", float("nan"), "K", 1.5, Quality.BAD)
+    back = wire.unpack(wire.pack(reading))
+    assert back.quality is Quality.BAD
+    assert np.isnan(back.value)
+    estimate = Estimate(
+        "image",
+        3,
+        1.0,
+        Model("m", "1", "c"),
+        {"order_parameter": Quantity(0.5, 0.1, "1")},
+        {"columns": np.arange(6.0).reshape(3, 2)},
+    )
+    back = wire.unpack(wire.pack(estimate))
+    assert back.quantities == estimate.quantities
+    np.testing.assert_array_equal(back.arrays["columns"], estimate.arrays["columns"])
+
+
+@given(st.binary(max_size=300))
+def test_wire_takes_or_refuses_any_bytes(data):
+    try:
+        wire.unpack(data)
+    except wire.WireError as error:
+        if "\n" in str(error):
+            pytest.fail(f"not one line: {error}")
+
+
+def test_wire_builds_nothing_unknown():
+    import msgpack
+
+    with pytest.raises(wire.WireError, match="unknown value 'Path'"):
+        wire.unpack(msgpack.packb({"!": "Path", "x": 1}))
+
+
+def test_ring_newest_and_in_order(tmp_path):
+    writer = RingWriter(tmp_path / "r.ring", 128, slots=4)
+    assert os.stat(tmp_path / "r.ring").st_mode & 0o777 == 0o600
+    newest, ordered = RingReader(writer.path), RingReader(writer.path)
+    assert newest.newest() is None
+    for seq in range(3):
+        writer.write(frame(seq))
+    got = newest.newest()
+    assert (got.seq, got.data[0, 0], got.kind, got.metadata) == (2, 2, Kind.IMAGE, {"a": 1})
+    assert newest.missed == 2
+    assert [ordered.next().seq for _ in range(3)] == [0, 1, 2]
+    assert ordered.next() is None
+    for seq in range(3, 20):
+        writer.write(frame(seq))
+    seen = []
+    while (f := ordered.next()) is not None:
+        seen.append(f.seq)
+    assert seen[-1] == 19
+    assert ordered.missed + 3 + len(seen) == 20
+    with pytest.raises(RingError, match="do not fit"):
+        writer.write(frame(20, n=512))
+    assert not newest.replaced()
+    writer.close()
+    assert newest.replaced()
+    newest.close()
+    ordered.close()
+
+
+def test_ring_reader_never_returns_a_torn_frame(tmp_path):
+    writer = RingWriter(tmp_path / "r.ring", 2 * 64 * 64, slots=3)
+    reader = RingReader(writer.path)
+    stop = threading.Event()
+
+    def write():
+        seq = 0
+        while not stop.is_set():
+            writer.write(frame(seq % 60000, 64))
+            seq += 1
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        seen = 0
+        while seen < 300:
+            got = reader.newest()
+            if got is not None:
+                assert (got.data == got.seq).all()
+                seen += 1
+    finally:
+        stop.set()
+        thread.join()
+        reader.close()
+        writer.close()
+
+
+def test_ring_refuses_another_file(tmp_path):
+    path = tmp_path / "x.ring"
+    path.write_bytes(b"not a ring" * 1000)
+    with pytest.raises(RingError, match="not a ring"):
+        RingReader(path)
+
+
+def test_commands(runtime):
+    run = Run.create("twin")
+    halted = []
+    server = CommandServer(run.socket("station", "cmd"), "station", {"halt": lambda who, why="": halted.append(who)})
+    stop = threading.Event()
+
+    def serve():
+        while not stop.is_set():
+            server.serve(0.02)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    client = CommandClient(run.socket("station", "cmd"))
+    try:
+        assert client.request("halt", who="test") == {}
+        assert halted == ["test"]
+        with pytest.raises(CommandError, match="field 'who' is missing"):
+            client.request("halt")
+        with pytest.raises(CommandError, match="knows no command"):
+            client.request("describe")
+    finally:
+        stop.set()
+        thread.join()
+        server.close()
+    with pytest.raises(NoAnswer):
+        client.request("ping", timeout=0.1)
+    client.close()
+
+
+def test_check_names_the_field():
+    assert check("station", "mode", {"who": "a", "mode": 3}) == "mode: field 'mode' is int"
+    assert check("station", "setpoint", {"who": "a", "name": "temperature", "value": True}) is not None
+
+
+def test_publish(runtime):
+    run = Run.create("twin")
+    publisher = Publisher(run.socket("device", "pub"))
+    subscriber = Subscriber(run.socket("device", "pub"))
+    got = []
+    for _ in range(100):
+        publisher.send("readings", {"t": 1.0})
+        got += subscriber.receive(0.05)
+        if got:
+            break
+    assert got[0] == ("readings", {"t": 1.0})
+    subscriber.close()
+    publisher.close()
+
+
+def test_run_directory(runtime):
+    run = Run.create("twin", {"seed": 1}, speed=2.0)
+    assert current_run() is None
+    run.register("station")
+    assert current_run().id == run.id
+    assert Run.open(run.path) == run
+    assert run.alive() == ["station"]
+    run.forget("station")
+    assert run.alive() == []
+    assert reap() == []  # too young
+    run.remove()
+    assert not run.path.exists()
