@@ -17,8 +17,14 @@ import psutil
 from matstudio.bus.rundir import Run
 
 
-def spawn(run: Run, process: str, module: str) -> subprocess.Popen[bytes]:
-    """Start `python -m module RUN_DIRECTORY` in a session of its own, with its output in the run's log folder."""
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+def spawn(run: Run, process: str, module: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """Start `python -m module RUN_DIRECTORY` in a session of its own, with its output in the run's log folder.
+
+    Numerical libraries get one thread each, or five processes would fight for the cores; `env` comes on top.
+    """
     with open(run.log_path(process), "ab") as out:
         child = subprocess.Popen(
             [sys.executable, "-m", module, str(run.path)],
@@ -26,6 +32,7 @@ def spawn(run: Run, process: str, module: str) -> subprocess.Popen[bytes]:
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            env=os.environ | _ONE_THREAD | (env or {}),
         )
     with contextlib.suppress(psutil.Error):
         run.register(process, child.pid)

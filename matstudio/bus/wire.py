@@ -15,6 +15,7 @@ from typing import Any
 import msgpack
 import numpy as np
 
+from matstudio.domain.device import Actuator, Description, Stream
 from matstudio.domain.estimate import Estimate, FrameRef, MaterialState, Model, Quantity
 from matstudio.domain.frame import Axis, Frame, Kind
 from matstudio.domain.process import Limits, Quality, Reading, Setpoint
@@ -23,6 +24,9 @@ from matstudio.domain.structure import SiteModel
 VALUES: dict[str, type] = {
     c.__name__: c
     for c in (
+        Actuator,
+        Description,
+        Stream,
         Axis,
         Estimate,
         Frame,
@@ -36,7 +40,11 @@ VALUES: dict[str, type] = {
         SiteModel,
     )
 }
-_ENUMS: dict[tuple[str, str], type[Enum]] = {("Frame", "kind"): Kind, ("Reading", "quality"): Quality}
+_ENUMS: dict[tuple[str, str], type[Enum]] = {
+    ("Frame", "kind"): Kind,
+    ("Stream", "kind"): Kind,
+    ("Reading", "quality"): Quality,
+}
 _ARRAY = 1
 _KINDS = "biufc"
 MAX_BYTES = 64 * 1024 * 1024

@@ -26,7 +26,7 @@ class Element:
     debye_K: float
 
     def u_iso(self, temperature_K: float) -> float:
-        """Mean square displacement along one axis, Å^2: the Debye model's classical limit 3 hbar^2 T / (M k_B Theta^2)."""
+        """Mean square displacement along one axis, Å^2: 3 hbar^2 T / (M k_B Theta^2), the Debye model at high T."""
         return _DEBYE_A2_K_U * temperature_K / (self.mass * self.debye_K**2)
 
 

@@ -3,72 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-from matstudio.domain.frame import Frame, Kind
-from matstudio.domain.process import Limits, Reading, Setpoint
+from matstudio.domain.device import Actuator, Description, Stream
+from matstudio.domain.frame import Frame
+from matstudio.domain.process import Reading, Setpoint
+
+__all__ = ["Actuator", "Description", "Detector", "Device", "DeviceError", "Stream"]
 
 
 class DeviceError(RuntimeError):
     """A device refused or cannot be reached; the text is one line."""
-
-
-@dataclass(frozen=True)
-class Stream:
-    """A stream of frames that a device server offers.
-
-    Args:
-        name: unique in the run.
-        kind: what it shows.
-        ring: path of its frame ring.
-        rate: nominal frames per second.
-        title: for people ("HAADF 512 x 512").
-    """
-
-    name: str
-    kind: Kind
-    ring: str
-    rate: float
-    title: str
-
-
-@dataclass(frozen=True)
-class Actuator:
-    """Something of a device that takes setpoints.
-
-    Args:
-        name: "heater", "pressure", "composition"; the reading of the same name is its actual value.
-        unit: of its value.
-        limits: what the device itself allows; the gate's limits lie within.
-        safe: the value it takes in SAFE, or None: it stays as it is.
-    """
-
-    name: str
-    unit: str
-    limits: Limits
-    safe: float | None
-
-
-@dataclass(frozen=True)
-class Description:
-    """What a device is and offers; the answer to `describe`.
-
-    Args:
-        name: for people ("Twin Cu3Au").
-        kind: "twin", "replay" or "real"; the first two never look like an instrument.
-        streams: frames that it yields.
-        readings: name -> (unit, low, high): the range in which a reading can be true at all.
-        actuators: what can be set; () for a replay.
-        state: device-specific facts (a replay's duration, position, ...), JSON-able.
-    """
-
-    name: str
-    kind: str
-    streams: tuple[Stream, ...]
-    readings: Mapping[str, tuple[str, float, float]]
-    actuators: tuple[Actuator, ...]
-    state: Mapping[str, Any]
 
 
 class Device(Protocol):
