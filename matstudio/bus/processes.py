@@ -16,7 +16,6 @@ import psutil
 
 from matstudio.bus.rundir import Run
 
-
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 

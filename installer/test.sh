@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Installs what MatStudio and its tests need, and runs the tests: all on a virtual screen, those of the window also
+# without one. Arguments go to pytest (then it runs once, on a virtual screen).
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
+setup dev
+cd "$root"
+export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+screen=(xvfb-run -a -s "-screen 0 1600x1000x24 +extension GLX")
+if [ $# -gt 0 ]; then exec "${screen[@]}" "$venv/bin/python" -m pytest "$@"; fi
+"${screen[@]}" "$venv/bin/python" -m pytest -q
+say "the window's tests once more, without a display"
+env -u DISPLAY -u WAYLAND_DISPLAY QT_QPA_PLATFORM=offscreen "$venv/bin/python" -m pytest -q tests/widgets tests/ui \
+  tests/workers tests/modalities/test_viewers.py

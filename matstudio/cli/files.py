@@ -1,0 +1,80 @@
+"""Commands that take a file and need no run: info, simulate, predict, verify."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+
+from matstudio.cli.main import CheckFailed, UsageError
+
+
+def info(arguments: argparse.Namespace) -> None:
+    """Print what a file holds."""
+    from matstudio.instruments.readers.info import describe, format_text
+
+    facts = describe(existing(arguments.file))
+    print(json.dumps(facts, indent=1, ensure_ascii=False) if arguments.json else format_text(facts))
+
+
+def simulate(arguments: argparse.Namespace) -> None:
+    """Write the signal of a structure as a NeXus file."""
+    from matstudio.recording.single import write_frame
+
+    module = import_module(f"matstudio.modalities.{arguments.modality}.simulate")
+    frame = module.simulate(existing(arguments.structure))
+    out = writable(arguments.out)
+    write_frame(out, frame)
+    axes = ", ".join(f"{a.name} {a.size} x {a.scale:.4g} {a.units}" for a in frame.axes)
+    print(f"{out}: {frame.kind} {frame.data.shape}, {axes}")
+
+
+def predict(arguments: argparse.Namespace) -> None:
+    """Run the image model over an evaluation set."""
+    from matstudio.modalities.image.predict import predict_image
+
+    def progress(done: int, total: int) -> None:
+        print(f"\r{done}/{total}", end="" if done < total else "\n", file=sys.stderr, flush=True)
+
+    predict_image(existing(arguments.set), writable(arguments.out), progress=progress)
+    print(arguments.out)
+
+
+def verify(arguments: argparse.Namespace) -> None:
+    """Check a session."""
+    from matstudio.recording.verify import verify as check
+
+    report = check(existing(arguments.session))
+    if arguments.json:
+        print(json.dumps(asdict(report), indent=1, default=str))
+    else:
+        print("\n".join(report.lines))
+    if not report.ok:
+        raise CheckFailed("")
+
+
+def existing(path: str) -> Path:
+    """The path of a file that is there.
+
+    Raises:
+        UsageError: it is not.
+    """
+    found = Path(path)
+    if not found.exists():
+        raise UsageError(f"{path}: no such file")
+    return found
+
+
+def writable(path: str) -> Path:
+    """A path that a file can be written to.
+
+    Raises:
+        UsageError: its folder does not exist.
+    """
+    out = Path(path)
+    if not out.absolute().parent.is_dir():
+        raise UsageError(f"{out.parent}: no such folder")
+    return out

@@ -1,0 +1,110 @@
+"""The `matstudio` command: parses arguments and imports what the chosen command needs, nothing else.
+
+Exit codes: 0 done, 2 bad usage or bad input with one line that says what and where, 3 a check failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from matstudio import __version__
+
+KINDS = ("image", "diffraction", "spectrum")
+
+
+class UsageError(ValueError):
+    """Bad usage or bad input; the text is one line."""
+
+
+class CheckFailed(RuntimeError):
+    """What was asked for was done, and the answer is no; the text is one line (or empty)."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        self.exit(2, f"matstudio: {message} (matstudio --help)\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line as DESIGN section 8 keeps it."""
+    top = _Parser(prog="matstudio", description="Live console for materials that change under the beam.")
+    top.add_argument("--version", action="version", version=f"matstudio {__version__}")
+    top.set_defaults(handler="run:run", command="run")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
+
+    def command(name: str, handler: str, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(handler=handler, command=name)
+        return sub
+
+    run = command("run", "run:run", "run the loop: instrument, station, models, and the window")
+    for target in (top, run):
+        _add_run_options(target)
+    command("stop", "control:stop", "end the run: make everything safe, then stop its processes")
+    command("halt", "control:halt", "make everything safe at once; the run goes on in SAFE")
+    open_ = command("open", "run:open_file", "open a file, or a recorded session, in the window")
+    open_.add_argument("file", metavar="FILE", nargs="+")
+    _add_run_options(open_, instrument=False)
+    info = command("info", "files:info", "what a file holds: signals, shape, dtype, axes, units")
+    info.add_argument("file", metavar="FILE")
+    info.add_argument("--json", action="store_true")
+    simulate = command("simulate", "files:simulate", "the signal that a structure would give")
+    simulate.add_argument("structure", metavar="STRUCTURE", help="CIF, POSCAR or any file that pymatgen reads")
+    simulate.add_argument("--modality", choices=KINDS, required=True)
+    simulate.add_argument("--out", metavar="FILE.nxs", required=True)
+    predict = command("predict", "files:predict", "run the model over an evaluation set")
+    predict.add_argument("modality", choices=("image",))
+    predict.add_argument("set", metavar="SET.h5")
+    predict.add_argument("--out", metavar="PRED", required=True)
+    verify = command("verify", "files:verify", "check a recorded session, and mend what a crash left")
+    verify.add_argument("session", metavar="SESSION.nxs")
+    verify.add_argument("--json", action="store_true")
+    doctor = command("doctor", "doctor:doctor", "whether this machine has what MatStudio needs")
+    doctor.add_argument("--json", action="store_true")
+    bench = command("bench", "bench:bench", "measure speed against named peers and limits")
+    bench.add_argument("name", nargs="?", metavar="NAME")
+    bench.add_argument("--json", action="store_true")
+    return top
+
+
+def _add_run_options(target: argparse.ArgumentParser, *, instrument: bool = True) -> None:
+    if instrument:
+        target.add_argument("--instrument", default="twin", metavar="twin|replay:FILE", help="default: the twin")
+    target.add_argument("--headless", action="store_true", help="no window; ends with this command")
+    target.add_argument("--duration", type=float, metavar="S", help="end after S seconds of run time")
+    target.add_argument("--speed", type=float, default=1.0, metavar="X", help="run time per real time, 0.1 to 100")
+    target.add_argument("--record", metavar="FILE.nxs", help="record from the start")
+    target.add_argument("--screenshot", metavar="PNG", help="leave a picture of the window at the end")
+    target.add_argument("--report", metavar="JSON", help="leave a report at the end")
+    target.add_argument("--mode", choices=("OFF", "MANUAL", "PID", "ADVISE", "POLICY"), help="ask for this mode")
+    target.add_argument("--seed", type=int, default=0, help="of the twin; same seed, same frames")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code. What a user can cause ends with one line, not a traceback."""
+    arguments = parser().parse_args(argv)
+    module, _, name = arguments.handler.partition(":")
+    handler = getattr(import_module(f"matstudio.cli.{module}"), name)
+    try:
+        return int(handler(arguments) or 0)
+    except CheckFailed as error:
+        if str(error):
+            print(f"matstudio {arguments.command}: {_line(error)}", file=sys.stderr)
+        return 3
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except (ValueError, OSError) as error:
+        print(f"matstudio {arguments.command}: {_line(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return " ".join(str(error).split()) or type(error).__name__

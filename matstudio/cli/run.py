@@ -1,0 +1,148 @@
+"""`matstudio run` and `matstudio open`: start the processes of a run, watch over them, and leave a report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from matstudio.bus.messages import CommandError
+from matstudio.bus.rundir import LAUNCHER, STATION, STUDIO, Run, current_run, reap
+from matstudio.cli import control
+from matstudio.cli.display import virtual_display
+from matstudio.cli.files import existing, writable
+from matstudio.cli.main import CheckFailed, UsageError
+from matstudio.cli.report import Watcher
+from matstudio.cli.supervise import KEEP_RUNNING, MODULES, Supervisor
+
+
+def open_file(arguments: argparse.Namespace) -> int:
+    """Play files, or a recorded session, in the window."""
+    paths = [existing(p) for p in arguments.file]
+    arguments.instrument = "replay:" + os.pathsep.join(str(p.resolve()) for p in paths)
+    return run(arguments)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Start a run, or attach a window to the one that goes on."""
+    _check(arguments)
+    going = current_run()
+    if going is not None and not arguments.headless:
+        return _attach(going, arguments)
+    reap()
+    options = {"seed": arguments.seed}
+    if arguments.record:
+        options["record"] = str(Path(arguments.record).resolve())
+    the_run = Run.create(arguments.instrument, options, speed=arguments.speed, headless=arguments.headless)
+    the_run.register(LAUNCHER)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        return _loop(the_run, arguments, stop)
+    finally:
+        the_run.forget(LAUNCHER)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    kind, _, rest = arguments.instrument.partition(":")
+    if kind not in ("twin", "replay") or (kind == "replay") != bool(rest):
+        raise UsageError(f"--instrument {arguments.instrument}: twin or replay:FILE")
+    if kind == "replay":
+        for part in rest.split(os.pathsep):
+            existing(part)
+    if not 0.1 <= arguments.speed <= 100:
+        raise UsageError(f"--speed {arguments.speed:g}: 0.1 to 100")
+    if arguments.duration is not None and not (math.isfinite(arguments.duration) and arguments.duration > 0):
+        raise UsageError(f"--duration {arguments.duration:g}: more than 0 s")
+    for path in (arguments.record, arguments.screenshot, arguments.report):
+        if path:
+            writable(path)
+    if not arguments.headless and not _has_display():
+        raise UsageError("no display: use --headless, or installer/run.sh")
+
+
+def _has_display() -> bool:
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.environ.get("QT_QPA_PLATFORM"))
+
+
+def _attach(going: Run, arguments: argparse.Namespace) -> int:
+    if going.process(STUDIO) is not None:
+        raise UsageError(f"run {going.id} goes on and has its window; `matstudio stop` ends it")
+    if arguments.instrument not in ("twin", going.instrument) or arguments.record:
+        raise UsageError(f"run {going.id} goes on with {going.instrument}; `matstudio stop` ends it first")
+    print(f"run {going.id} goes on; the window attaches to it")
+    studio = subprocess.Popen([sys.executable, "-m", MODULES[STUDIO], str(going.path)])
+    if studio.wait() == 0:
+        control.end(going)
+    return 0
+
+
+def _loop(the_run: Run, arguments: argparse.Namespace, stop: threading.Event) -> int:
+    windowed = not arguments.headless
+    with virtual_display(wanted=not windowed and bool(arguments.screenshot)) as env:
+        names = [n for n in MODULES if n != STUDIO]
+        supervisor = Supervisor(the_run, names, env)
+        watcher = Watcher(the_run)
+        keep = False
+        try:
+            if windowed or arguments.screenshot:
+                supervisor.start(STUDIO)
+            asked = arguments.mode is None
+            while not stop.is_set():
+                watcher.take(0.1)
+                supervisor.check(watcher.heard)
+                if not asked and "status" in watcher.last:
+                    asked = True
+                    _ask_mode(the_run, arguments.mode)
+                if arguments.duration and the_run.clock.now() >= arguments.duration:
+                    break
+                code = supervisor.studio_exit()
+                if windowed and code is not None:
+                    keep = code == KEEP_RUNNING or code < 0
+                    if not keep:
+                        break
+                    windowed = False
+                    print("the run goes on without a window; `matstudio` opens one, `matstudio stop` ends it")
+            if arguments.screenshot:
+                _screenshot(the_run, Path(arguments.screenshot).resolve(), supervisor)
+            report = watcher.report(arguments, supervisor)
+        finally:
+            watcher.close()
+            supervisor.stop()
+        killed = supervisor.killed
+    report["killed"] = killed
+    if arguments.report:
+        Path(arguments.report).write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+    print(Watcher.text(report))
+    for name, path in (("session", report["recording"].get("path")), ("report", arguments.report)):
+        if path:
+            print(f"{name}: {path}")
+    if arguments.screenshot:
+        print(f"screenshot: {arguments.screenshot}")
+    if report["problems"]:
+        raise CheckFailed("; ".join(report["problems"]))
+    the_run.remove()
+    return 0
+
+
+def _screenshot(the_run: Run, path: Path, supervisor: Supervisor) -> None:
+    try:
+        control.ask(the_run, STUDIO, "screenshot", path=str(path))
+    except CommandError as error:
+        supervisor.problems.append(f"no screenshot: {error}")
+
+
+def _ask_mode(the_run: Run, mode: str) -> None:
+    try:
+        control.ask(the_run, STATION, "mode", who=control.operator(), mode=mode)
+    except CommandError as error:
+        print(f"mode {mode}: {error}", file=sys.stderr)
