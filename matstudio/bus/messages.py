@@ -76,6 +76,10 @@ class NoAnswer(CommandError):
     """Nobody answered in time."""
 
 
+class Silence(Exception):  # noqa: N818  it is no error of the handler's
+    """Raised by a handler: the command gets no answer at all, as from a process that hangs."""
+
+
 Handler = Callable[..., Mapping[str, Any] | None]
 
 
@@ -153,6 +157,8 @@ class CommandServer:
         try:
             answer = handler(**fields) or {}
             return {"n": number, "ok": True, "f": dict(answer)} if number else None
+        except Silence:
+            return None
         except (CommandError, ValueError, OSError) as error:
             return {"n": number, "ok": False, "error": str(error)}
 
@@ -210,6 +216,27 @@ class CommandClient:
             NoAnswer: 100 commands are waiting already.
         """
         self._send(0, name, fields)
+
+    def ask(self, name: str, **fields: Any) -> int:
+        """Send a command and return its number at once; `answers` brings the answer when it has come.
+
+        Raises:
+            NoAnswer: 100 commands are waiting already.
+        """
+        number = next(self._numbers)
+        self._send(number, name, fields)
+        return number
+
+    def answers(self) -> dict[int, dict[str, Any] | CommandError]:
+        """The answers to `ask` that have come since the last call, by number; never blocks. Not to be mixed with
+        `request`, which throws away the answers of others."""
+        out: dict[int, dict[str, Any] | CommandError] = {}
+        while True:
+            try:
+                answer = wire.unpack(self._socket.recv(zmq.NOBLOCK))
+            except zmq.Again:
+                return out
+            out[answer["n"]] = answer["f"] if answer["ok"] else CommandError(str(answer["error"]))
 
     def _send(self, number: int, name: str, fields: Mapping[str, Any]) -> None:
         try:

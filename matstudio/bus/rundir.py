@@ -11,6 +11,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import warnings
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,9 @@ def runtime_root() -> Path:
     else:
         import platformdirs
 
-        root = platformdirs.user_runtime_path("matstudio")
+        with warnings.catch_warnings():  # without XDG_RUNTIME_DIR it says that it falls back to the temporary folder
+            warnings.simplefilter("ignore")
+            root = platformdirs.user_runtime_path("matstudio")
     try:
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError:

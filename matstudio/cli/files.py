@@ -14,19 +14,20 @@ from matstudio.cli.main import CheckFailed, UsageError
 
 def info(arguments: argparse.Namespace) -> None:
     """Print what a file holds."""
+    path = existing(arguments.file)
     from matstudio.instruments.readers.info import describe, format_text
 
-    facts = describe(existing(arguments.file))
+    facts = describe(path)
     print(json.dumps(facts, indent=1, ensure_ascii=False) if arguments.json else format_text(facts))
 
 
 def simulate(arguments: argparse.Namespace) -> None:
     """Write the signal of a structure as a NeXus file."""
+    structure, out = existing(arguments.structure), writable(arguments.out)
     from matstudio.recording.single import write_frame
 
     module = import_module(f"matstudio.modalities.{arguments.modality}.simulate")
-    frame = module.simulate(existing(arguments.structure))
-    out = writable(arguments.out)
+    frame = module.simulate(structure)
     write_frame(out, frame)
     axes = ", ".join(f"{a.name} {a.size} x {a.scale:.4g} {a.units}" for a in frame.axes)
     print(f"{out}: {frame.kind} {frame.data.shape}, {axes}")
@@ -34,20 +35,22 @@ def simulate(arguments: argparse.Namespace) -> None:
 
 def predict(arguments: argparse.Namespace) -> None:
     """Run the image model over an evaluation set."""
+    images, out = existing(arguments.set), writable(arguments.out)
     from matstudio.modalities.image.predict import predict_image
 
     def progress(done: int, total: int) -> None:
         print(f"\r{done}/{total}", end="" if done < total else "\n", file=sys.stderr, flush=True)
 
-    predict_image(existing(arguments.set), writable(arguments.out), progress=progress)
+    predict_image(images, out, progress=progress)
     print(arguments.out)
 
 
 def verify(arguments: argparse.Namespace) -> None:
     """Check a session."""
+    path = existing(arguments.session)
     from matstudio.recording.verify import verify as check
 
-    report = check(existing(arguments.session))
+    report = check(path)
     if arguments.json:
         print(json.dumps(asdict(report), indent=1, default=str))
     else:

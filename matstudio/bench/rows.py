@@ -1,0 +1,74 @@
+"""The rows of a bench and how they are shown."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from matstudio import __version__
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement.
+
+    Args:
+        id: short and stable.
+        what: for people.
+        value: measured, in `unit`.
+        against: the peer or limit in words.
+        ratio: value over that of the peer or limit.
+        must: the bound that `ratio` has to keep ("<= 1"), as (sign, number).
+        aim: the bound wished for, or None.
+    """
+
+    id: str
+    what: str
+    value: float
+    unit: str
+    against: str
+    ratio: float
+    must: tuple[str, float]
+    aim: tuple[str, float] | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether `must` holds."""
+        sign, bound = self.must
+        return self.ratio <= bound if sign == "<=" else self.ratio >= bound
+
+    def as_dict(self) -> dict[str, Any]:
+        """The row as `bench --json` prints it."""
+        bounds = {"must": " ".join(map(str, self.must)), "aim": " ".join(map(str, self.aim)) if self.aim else None}
+        own = {k: getattr(self, k) for k in ("id", "what", "value", "unit", "against", "ratio")}
+        return own | bounds | {"pass": self.passed}
+
+
+Bench = Callable[[], list[Row]]
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were taken on."""
+    return {
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        "load": [round(x, 2) for x in os.getloadavg()] if hasattr(os, "getloadavg") else None,
+    }
+
+
+def report(name: str, rows: list[Row]) -> dict[str, Any]:
+    """What `bench --json` prints."""
+    return {"bench": name, "version": __version__, "machine": machine(), "rows": [r.as_dict() for r in rows]}
+
+
+def table(name: str, rows: list[Row]) -> str:
+    """The same for people."""
+    lines = [f"bench {name}"]
+    for r in rows:
+        verdict = f"must {r.must[0]} {r.must[1]:g}: {'ok' if r.passed else 'MISSED'}"
+        lines.append(f"  {r.what}: {r.value:.4g} {r.unit}, {r.ratio:.2f} of {r.against} ({verdict})")
+    return "\n".join(lines)

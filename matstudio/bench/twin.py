@@ -1,0 +1,85 @@
+"""`matstudio bench twin`: what the twin and the baseline models cost."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from matstudio.bench.rows import Row
+from matstudio.bus import processes
+from matstudio.bus.messages import CommandClient, CommandError
+from matstudio.bus.ring import RingReader
+from matstudio.bus.rundir import DEVICE, Run
+from matstudio.domain.frame import Frame
+from matstudio.instruments.base import Description
+from matstudio.modalities.base import MODALITIES, load
+
+SECONDS = 20.0
+
+
+def bench() -> list[Row]:
+    """CPU of the twin's process at its default rates, and each baseline's time against the frame period."""
+    run = Run.create("twin", {"seed": 0})
+    child = processes.spawn(run, DEVICE, "matstudio.instruments.serve")
+    client = CommandClient(run.socket(DEVICE, "cmd"))
+    try:
+        description = _describe(client)
+        rings = {s.name: RingReader(Path(s.ring)) for s in description.streams}
+        time.sleep(3.0)
+        who = run.process(DEVICE)
+        if who is None:
+            raise CommandError("the twin died")
+        before, wrote, start = who.cpu_times(), {n: r.written for n, r in rings.items()}, time.monotonic()
+        time.sleep(SECONDS)
+        after, seconds = who.cpu_times(), time.monotonic() - start
+        cores = (after.user + after.system - before.user - before.system) / seconds
+        rows = [Row("twin-cpu", "twin process", cores, "cores", "0.6 core", cores / 0.6, ("<=", 1.0))]
+        for stream in description.streams:
+            ring = rings[stream.name]
+            rate = (ring.written - wrote[stream.name]) / seconds
+            rows.append(
+                Row(
+                    f"rate-{stream.name}",
+                    f"{stream.name} frames",
+                    rate,
+                    "Hz",
+                    f"{stream.rate:g} Hz",
+                    rate / stream.rate,
+                    (">=", 0.97),
+                )
+            )
+        frames = [f for r in rings.values() if (f := r.newest()) is not None]
+        for ring in rings.values():
+            ring.close()
+    finally:
+        client.close()
+        processes.stop(run)
+        child.wait()
+        run.remove()
+    return rows + [_model(frame) for frame in frames]
+
+
+def _describe(client: CommandClient) -> Description:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            found: Description = client.request("describe", timeout=1.0)["description"]
+            return found
+        except CommandError:
+            if time.monotonic() > deadline:
+                raise
+
+
+def _model(frame: Frame) -> Row:
+    modality = MODALITIES[frame.kind]
+    model = load(next(iter(modality.inverses.values())))()
+    model(frame)
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        model(frame)
+        seconds.append(time.perf_counter() - start)
+    best = float(np.min(seconds))
+    return Row(f"baseline-{frame.kind}", f"baseline, {frame.kind}", best, "s", "0.5 s", best / 0.5, ("<=", 1.0))
