@@ -76,7 +76,7 @@ class NoAnswer(CommandError):
     """Nobody answered in time."""
 
 
-class Silence(Exception):  # noqa: N818  it is no error of the handler's
+class Silence(Exception):
     """Raised by a handler: the command gets no answer at all, as from a process that hangs."""
 
 
@@ -236,6 +236,9 @@ class CommandClient:
                 answer = wire.unpack(self._socket.recv(zmq.NOBLOCK))
             except zmq.Again:
                 return out
+            except wire.WireError as error:
+                log.warning("a damaged answer left out: %s", error)
+                continue
             out[answer["n"]] = answer["f"] if answer["ok"] else CommandError(str(answer["error"]))
 
     def _send(self, number: int, name: str, fields: Mapping[str, Any]) -> None:
