@@ -1,0 +1,195 @@
+"""What is drawn on an image: points, circles in image units, labelled marks, scale bar and cursor read-out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
+
+from matstudio.widgets.levels import length_text, nice_length
+
+_TURN = np.linspace(0, 2 * np.pi, 21)
+_CIRCLE = np.append(np.exp(1j * _TURN), np.nan)
+_STEPS = 12
+PLATE = QColor(0, 0, 0, 150)
+OVERLAY = QColor("#45b3ff")
+CASING = QColor(0, 0, 0, 170)
+INK = QColor("#ffffff")
+
+
+class Points(pg.ScatterPlotItem):
+    """Small marks of constant size on the screen, optionally coloured by a value in 0..1."""
+
+    def __init__(self) -> None:
+        super().__init__(pxMode=True, size=5, symbol="o", pen=pg.mkPen(CASING, width=0.7))
+        self._low, self._high = QColor("#c8754a"), QColor("#ffd24a")
+        self.setZValue(10)
+
+    def place(self, x: np.ndarray, y: np.ndarray, values: np.ndarray | None) -> None:
+        """Put the marks at x, y (N,); `values` (N,) in 0..1 colour them from copper to gold, NaN as without values."""
+        if values is None:
+            self.setData(x=x, y=y, brush=pg.mkBrush(OVERLAY))
+            return
+        ramp = [pg.mkBrush(_between(self._low, self._high, i / (_STEPS - 1))) for i in range(_STEPS)]
+        ramp.append(pg.mkBrush(OVERLAY))
+        step = np.rint(np.clip(np.nan_to_num(values, nan=-1.0), -1, 1) * (_STEPS - 1))
+        index = np.where(np.isfinite(values), np.clip(step, 0, _STEPS - 1), _STEPS).astype(int)
+        self.setData(x=x, y=y, brush=[ramp[i] for i in index])
+
+
+class Circles(pg.PlotCurveItem):
+    """Ellipses in image units, drawn as one path."""
+
+    def __init__(self) -> None:
+        super().__init__(connect="finite", skipFiniteCheck=True, antialias=False, pen=pg.mkPen(OVERLAY, width=1))
+        self.setZValue(9)
+
+    def place(self, x: np.ndarray, y: np.ndarray, rx: np.ndarray, ry: np.ndarray) -> None:
+        """Put ellipses with half axes rx, ry (N,) at x, y (N,); what is not finite is left out."""
+        good = np.isfinite(x) & np.isfinite(y) & np.isfinite(rx) & np.isfinite(ry)
+        xs = x[good, None] + rx[good, None] * _CIRCLE.real
+        ys = y[good, None] + ry[good, None] * _CIRCLE.imag
+        self.setData(xs.ravel(), ys.ravel())
+
+
+class Marks(pg.GraphicsObject):
+    """Rings of constant size on the screen with text beside them; a text that would cover another is left out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._x, self._y = np.empty(0), np.empty(0)
+        self._texts: tuple[str, ...] = ()
+        self._font, self._with_text = QFont(), True
+        self.setZValue(11)
+
+    def place(self, x: np.ndarray, y: np.ndarray, texts: Sequence[str], font: QFont) -> None:
+        """Put rings at x, y (N,) with `texts` (N), the most important first."""
+        self.prepareGeometryChange()
+        self._x, self._y, self._texts = np.asarray(x, float), np.asarray(y, float), tuple(texts)
+        self._font = font
+        self.update()
+
+    def show_text(self, shown: bool) -> None:
+        """Show or leave out the text."""
+        self._with_text = shown
+        self.update()
+
+    def boundingRect(self) -> QRectF:
+        """All of the view, since rings and text have their size on the screen."""
+        box = self.getViewBox()
+        return box.viewRect() if box is not None else QRectF()
+
+    def viewTransformChanged(self) -> None:
+        """The view was moved: so is what this item covers."""
+        self.prepareGeometryChange()
+
+    def paint(self, painter: QPainter, *_: object) -> None:
+        if not self._x.size:
+            return
+        to_device = painter.transform()
+        painter.save()
+        painter.resetTransform()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setFont(self._font)
+        metrics = QFontMetricsF(self._font)
+        radius = metrics.height() * 0.45
+        points = [to_device.map(QPointF(x, y)) for x, y in zip(self._x, self._y, strict=True)]
+        for colour, width in ((CASING, radius / 2), (OVERLAY, radius / 5)):
+            painter.setPen(QPen(colour, width))
+            for point in points:
+                painter.drawEllipse(point, radius, radius)
+        if self._with_text:
+            taken: list[QRectF] = []
+            for point, text in zip(points, self._texts, strict=False):
+                size = metrics.size(0, text)
+                box = QRectF(
+                    point.x() + radius * 0.8, point.y() - radius * 0.6 - size.height(), size.width(), size.height()
+                )
+                if text and not any(box.intersects(other) for other in taken):
+                    taken.append(box)
+                    painter.fillRect(box.adjusted(-1, 1, 1, -1), PLATE)
+                    painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+        painter.restore()
+
+
+class Hud(pg.GraphicsObject):
+    """Scale bar at the lower left and cursor read-out at the upper left of a view, in its pixels."""
+
+    def __init__(self, box: pg.ViewBox) -> None:
+        super().__init__()
+        self.setParentItem(box)
+        self.setZValue(100)
+        self._box, self._font, self._units, self._readout = box, QFont(), "px", ""
+        box.sigResized.connect(self._changed)
+        box.sigRangeChanged.connect(self._changed)
+
+    def set_units(self, units: str) -> None:
+        """Unit of the view's coordinates."""
+        self._units = units
+        self.update()
+
+    def set_font(self, font: QFont) -> None:
+        """Font of both texts."""
+        self._font = font
+        self.update()
+
+    def set_readout(self, text: str) -> None:
+        """Show `text`; "" shows none."""
+        if text != self._readout:
+            self._readout = text
+            self.update()
+
+    @property
+    def readout(self) -> str:
+        """The read-out shown."""
+        return self._readout
+
+    def bar(self) -> tuple[float, str]:
+        """Length of the scale bar in view units and its text."""
+        width = self._box.viewRect().width()
+        if not (np.isfinite(width) and width > 0):
+            return 0.0, ""
+        length = nice_length(width * 0.28)
+        return length, length_text(length, self._units)
+
+    def boundingRect(self) -> QRectF:
+        """The whole view box."""
+        return self._box.boundingRect()
+
+    def paint(self, painter: QPainter, *_: object) -> None:
+        area = self._box.boundingRect()
+        metrics = QFontMetricsF(self._font)
+        gap = metrics.height() * 0.4
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        painter.setFont(self._font)
+        length, text = self.bar()
+        if length > 0:
+            long = length / self._box.viewRect().width() * area.width()
+            thick = max(2.0, metrics.height() / 5)
+            wide = max(long, metrics.horizontalAdvance(text))
+            plate = QRectF(gap, area.height() - gap - metrics.height() - thick - gap, wide + 2 * gap, 0)
+            plate.setBottom(area.height() - gap)
+            painter.fillRect(plate, PLATE)
+            painter.setPen(INK)
+            line = QRectF(plate.left(), plate.top(), plate.width(), metrics.height())
+            painter.drawText(line, Qt.AlignmentFlag.AlignCenter, text)
+            left = plate.left() + (plate.width() - long) / 2
+            painter.fillRect(QRectF(left, line.bottom(), long, thick), INK)
+        if self._readout:
+            size = metrics.size(0, self._readout)
+            plate = QRectF(gap, gap, size.width() + gap, size.height())
+            painter.fillRect(plate, PLATE)
+            painter.setPen(INK)
+            painter.drawText(plate, Qt.AlignmentFlag.AlignCenter, self._readout)
+
+    def _changed(self, *_: object) -> None:
+        self.prepareGeometryChange()
+        self.update()
+
+
+def _between(a: QColor, b: QColor, part: float) -> QColor:
+    return QColor.fromRgbF(*(x + (y - x) * part for x, y in zip(a.getRgbF(), b.getRgbF(), strict=True)))

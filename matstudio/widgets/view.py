@@ -1,0 +1,76 @@
+"""What canvas and plot have in common: a graphics view that closes cleanly and follows palette and font."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyqtgraph as pg
+from PySide6.QtCore import QEvent, QPointF
+from PySide6.QtWidgets import QGraphicsView, QWidget
+
+from matstudio.widgets.colours import Scheme, scheme
+from matstudio.widgets.text import scaled
+
+
+class GraphView(pg.GraphicsView):
+    """One pyqtgraph plot area without its menus and buttons. Double click shows everything."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent, useOpenGL=False)
+        self.plot = pg.PlotItem(enableMenu=False)
+        self.plot.hideButtons()
+        self.setCentralItem(self.plot)
+        self.box: pg.ViewBox = self.plot.getViewBox()
+        self.cursor_at: QPointF | None = None
+        self.scene().sigMouseMoved.connect(self._moved)
+        self.scene().sigMouseClicked.connect(self._clicked)
+        for side in ("left", "bottom"):
+            self.plot.getAxis(side).enableAutoSIPrefix(False)
+        self._ready = True
+        self._dress()
+
+    def show_all(self) -> None:
+        """Show everything, and go on doing so."""
+        self.box.enableAutoRange()
+
+    def read_out(self) -> None:
+        """Tell what lies under the cursor; called when it moves."""
+
+    def recolour(self, colours: Scheme) -> None:
+        """Use these colours; called when palette or font changed."""
+
+    def close(self) -> bool:
+        """Close the window. The scene lives on until the widget is deleted (pyqtgraph's own `close` crashes Qt)."""
+        return QGraphicsView.close(self)
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange) and getattr(self, "_ready", False):
+            self._dress()
+        super().changeEvent(event)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self.cursor_at = None
+        self.read_out()
+        super().leaveEvent(event)
+
+    def _dress(self) -> None:
+        colours = scheme(self.palette())
+        self.setBackground(colours.background)
+        small = scaled(self.font(), 0.85)
+        for side in ("left", "bottom"):
+            axis = self.plot.getAxis(side)
+            axis.setPen(colours.grid)
+            axis.setTextPen(colours.dim)
+            axis.setTickFont(small)
+            axis.label.setFont(small)
+        half = self.fontMetrics().height() * 0.4
+        self.plot.setContentsMargins(0, half, half, 0)
+        self.recolour(colours)
+
+    def _moved(self, where: QPointF) -> None:
+        self.cursor_at = where if self.box.sceneBoundingRect().contains(where) else None
+        self.read_out()
+
+    def _clicked(self, event: Any) -> None:
+        if event.double():
+            self.show_all()
