@@ -1,0 +1,375 @@
+"""Reads a session, closed, live or left by a crash: for replay and analysis."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Generic, TypeVar, overload
+
+import numpy as np
+
+from matstudio.domain.clock import RealClock
+from matstudio.domain.device import Description
+from matstudio.domain.estimate import Estimate, FrameRef, MaterialState, Model, Quantity
+from matstudio.domain.frame import Axis, Frame, Kind
+from matstudio.domain.structure import SiteModel
+from matstudio.recording import layout
+from matstudio.recording.recovery import check_signature
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class StreamInfo:
+    """What a session holds of one stream.
+
+    Args:
+        name, kind, title: of the stream.
+        n: complete frames.
+        shape, dtype, axes: of one frame.
+        t: run time at which each exposure began, (n,) seconds.
+        t_end: run time at which it ended, (n,) seconds.
+        seq: number of each frame, (n,).
+        missed: frames that the recorder had lost by then, (n,).
+        clock: id of the clock of the times.
+        metadata: of the first frame.
+    """
+
+    name: str
+    kind: Kind
+    title: str
+    n: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    axes: tuple[Axis, ...]
+    t: np.ndarray
+    t_end: np.ndarray
+    seq: np.ndarray
+    missed: np.ndarray
+    clock: str
+    metadata: dict[str, Any]
+
+
+class Records(Sequence[T], Generic[T]):
+    """Estimates or states, made when they are asked for.
+
+    Args:
+        t: run time of each, (n,) seconds.
+        seq: the frame's number of each, (n,); -1 for states.
+    """
+
+    def __init__(self, group: Any, make: Callable[[dict[str, Any], dict[str, np.ndarray]], T]) -> None:
+        self._make = make
+        self._texts = read_texts(group["record"])
+        ends = group["values_end"][()]
+        n = min(len(self._texts), len(ends), group["time"].shape[0], group["seq"].shape[0])
+        n = min(n, int(np.searchsorted(ends[:n], group["values"].shape[0], side="right")))
+        self.t, self.seq = group["time"][:n], group["seq"][:n]
+        self._values = group["values"]
+
+    def __len__(self) -> int:
+        return len(self.t)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[T]: ...
+    def __getitem__(self, index: int | slice) -> T | list[T]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"record {index} of {len(self)}")
+        record = json.loads(self._texts[index % len(self)])
+        arrays = {}
+        for name, where in record.pop("arrays").items():
+            shape, start = tuple(where["shape"]), where["start"]
+            flat = self._values[start : start + int(np.prod(shape, dtype=int))]
+            arrays[name] = flat.reshape(shape).astype(where["dtype"])
+        return self._make(record, arrays)
+
+    def quantity(self, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Times (m,), values (m,) and standard deviations (m,) of a quantity, where it was given."""
+        found = []
+        for t, text in zip(self.t, self._texts, strict=False):
+            q = json.loads(text)["quantities"].get(name)
+            if q is not None:
+                found.append((t, q[0], q[1]))
+        array = np.array(found, "f8").reshape(-1, 3)
+        return array[:, 0], array[:, 1], array[:, 2]
+
+
+def read_texts(group: Any) -> list[bytes]:
+    """The complete rows of a text table."""
+    n = min(group[k].shape[0] for k in ("text", "row", "left"))
+    rows: list[bytes] = []
+    parts: list[bytes] = []
+    for text, left in zip(group["text"][:n], group["left"][:n], strict=True):
+        parts.append(text)
+        if not left:
+            rows.append(b"".join(parts))
+            parts = []
+    return rows
+
+
+class Session:
+    """A session file, read-only. Use `Session.open`; belongs to one thread.
+
+    Args:
+        streams: by name. description: of the recorded device. origin: "twin", "replay" or "real".
+        t0, t1: run time of the first and last exposure's beginning and end, seconds.
+    """
+
+    def __init__(self, file: Any, path: Path) -> None:
+        self.path = path
+        self._file = file
+        self._entry = entry = file[layout.ENTRY]
+        facts = entry["session"]
+        self.description: Description = layout.description_from_json(layout.read_text(facts["description"]))
+        self.origin = layout.read_text(entry["origin"])
+        self.run: dict[str, Any] = json.loads(layout.read_text(facts["run"]))
+        self.versions: dict[str, str] = json.loads(layout.read_text(facts["versions"]))
+        self.clock = RealClock(
+            float(facts["clock_origin"][()]),
+            float(facts["clock_epoch"][()]),
+            float(facts["clock_speed"][()]),
+            layout.read_text(facts["clock_id"]),
+        )
+        self._groups: dict[str, Any] = {}
+        self.streams: dict[str, StreamInfo] = {}
+        self.refresh()
+
+    @classmethod
+    def open(cls, path: Path | str) -> Session:
+        """Open a session, whether closed, being written or left by a crash.
+
+        Raises:
+            ValueError: it is not a session of this format, or damaged; one line.
+        """
+        import h5py
+        import hdf5plugin  # noqa: F401  (registers the filter)
+
+        path = Path(path)
+        check_signature(path)
+        try:
+            try:
+                file = h5py.File(path, "r")
+            except OSError:
+                file = h5py.File(path, "r", swmr=True)
+        except OSError as error:
+            raise ValueError(f"{path}: damaged HDF5 file: {_one_line(error)}") from None
+        try:
+            check_format(file, path)
+            return cls(file, path)
+        except (KeyError, OSError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            file.close()
+            text = _one_line(error)
+            raise ValueError(text if str(path) in text else f"{path}: damaged session: {text}") from None
+
+    @property
+    def live(self) -> bool:
+        """Whether it was opened as a file that is being written, or was left so by a crash."""
+        return bool(self._file.swmr_mode)
+
+    def refresh(self) -> None:
+        """Take in what a live recorder has flushed since."""
+        for group in self._entry.values():
+            if layout.get_text(group, "NX_class") == "NXdata" and "stream" in group.attrs:
+                stream = layout.get_text(group, "stream")
+                self._groups[stream] = group
+                self.streams[stream] = self._info(stream, group)
+        t = [s.t[:1] for s in self.streams.values()]
+        ends = [s.t_end[-1:] for s in self.streams.values()]
+        self.t0 = float(np.min(np.concatenate(t))) if any(map(len, t)) else 0.0
+        self.t1 = float(np.max(np.concatenate(ends))) if any(map(len, ends)) else self.t0
+
+    def _info(self, stream: str, group: Any) -> StreamInfo:
+        columns = [group[k] for k in ("data", "t_start", "t_end", "seq", "missed", "metadata", "metadata_bytes")]
+        if self.live:
+            for dataset in (*columns, *group["metadata_more"].values()):
+                dataset.id.refresh()
+        n = min(c.shape[0] for c in columns)
+        data = columns[0]
+        info = StreamInfo(
+            name=stream,
+            kind=Kind(layout.get_text(group, "kind")),
+            title=layout.get_text(group, "title"),
+            n=n,
+            shape=data.shape[1:],
+            dtype=data.dtype,
+            axes=layout.axes_of(group),
+            t=group["t_start"][:n],
+            t_end=group["t_end"][:n],
+            seq=group["seq"][:n],
+            missed=group["missed"][:n],
+            clock=layout.get_text(group, "clock"),
+            metadata={},
+        )
+        if n:
+            info.metadata.update(self._metadata(group, 0))
+            info.metadata.pop("", None)
+        return info
+
+    @staticmethod
+    def _metadata(group: Any, index: int) -> dict[str, Any]:
+        text, size = group["metadata"][index], int(group["metadata_bytes"][index])
+        if size > layout.METADATA_WIDTH:
+            more = group["metadata_more"]
+            text += b"".join(more["text"][np.flatnonzero(more["row"][()] == index)])
+        if len(text) != size:
+            raise ValueError(f"metadata of frame {index} has {len(text)} bytes of {size}")
+        return json.loads(text)  # type: ignore[no-any-return]
+
+    def frame(self, stream: str, index: int) -> Frame:
+        """Frame `index` (0 .. n-1; negative counts from the end) of a stream, as it was received.
+
+        Raises:
+            KeyError: no such stream. IndexError: no such frame. ValueError: it cannot be read; one line.
+        """
+        info, group = self.streams[stream], self._groups[stream]
+        if not -info.n <= index < info.n:
+            raise IndexError(f"frame {index} of {info.n} in {stream}")
+        index %= info.n
+        try:
+            data = group["data"][index]
+            facts = self._metadata(group, index)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{self.path}: {stream} frame {index}: {_one_line(error)}") from None
+        own = facts.pop("", {})
+        return Frame(
+            stream=stream,
+            kind=info.kind,
+            seq=int(info.seq[index]),
+            data=data,
+            axes=tuple(Axis(**a) for a in own["axes"]) if "axes" in own else info.axes,
+            t_start=float(info.t[index]),
+            t_end=float(info.t_end[index]),
+            clock=own.get("clock", info.clock),
+            metadata=facts,
+        )
+
+    def index_at(self, stream: str, t: float) -> int:
+        """The newest frame whose exposure had ended at run time `t`; the first one before that; -1: no frame at all."""
+        info = self.streams[stream]
+        return min(info.n - 1, max(0, int(np.searchsorted(info.t_end, t, side="right")) - 1))
+
+    def readings(self) -> dict[str, tuple[np.ndarray, np.ndarray, str, np.ndarray]]:
+        """Process values by name: times (n,) seconds, values (n,), unit, quality (n,) as index into `QUALITIES`."""
+        out = {}
+        for group in self._entry["process"].values():
+            columns = [group[k] for k in ("time", "value", "quality")]
+            if self.live:
+                for dataset in columns:
+                    dataset.id.refresh()
+            n = min(c.shape[0] for c in columns)
+            t, value, quality = (c[:n] for c in columns)
+            out[layout.get_text(group, "name")] = (t, value, layout.get_text(columns[1], "units"), quality)
+        return out
+
+    def estimates(self, stream: str) -> Records[Estimate]:
+        """What the inverse models said of a stream's frames, in the order in which it came."""
+        return Records(self._fresh(self._entry["estimates"][layout.group_name(stream)]), _estimate)
+
+    def states(self) -> Records[MaterialState]:
+        """The fused states, in the order in which they came."""
+        return Records(self._fresh(self._entry["state"]), _state)
+
+    def event_lines(self) -> list[bytes]:
+        """The audit log's lines as they stood there, and the recorder's own notes (without "hash") between them."""
+        return read_texts(self._fresh(self._entry["events"]))
+
+    def events(self) -> list[dict[str, Any]]:
+        """The entries of `event_lines`; one that is no JSON object becomes `{"kind": "damaged", "text": ...}`."""
+        return [parse_event(line) for line in self.event_lines()]
+
+    def _fresh(self, group: Any) -> Any:
+        if self.live:
+            for dataset in _datasets(group):
+                dataset.id.refresh()
+        return group
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def is_session(path: Path | str) -> bool:
+    """Whether `path` is a session file of ours, of any version; never raises for what a file may hold."""
+    try:
+        Session.open(path).close()
+    except ValueError as error:
+        return "written by a newer MatStudio" in str(error)
+    return True
+
+
+def check_format(file: Any, path: Path) -> None:
+    """Raise a ValueError of one line where an open HDF5 file is no session of this format."""
+    if layout.get_text(file, "format") != layout.FORMAT:
+        raise ValueError(f"{path}: an HDF5 file, but not a MatStudio session")
+    version = int(file.attrs.get("format_version", 0))
+    if version > layout.FORMAT_VERSION:
+        raise ValueError(f"{path}: format version {version}, written by a newer MatStudio")
+
+
+def parse_event(line: bytes) -> dict[str, Any]:
+    """An entry of the events table."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        entry = None
+    return entry if isinstance(entry, dict) else {"kind": "damaged", "text": repr(line[:80])}
+
+
+def _datasets(group: Any) -> Iterator[Any]:
+    for item in group.values():
+        if hasattr(item, "shape"):
+            yield item
+        else:
+            yield from _datasets(item)
+
+
+def _one_line(error: BaseException) -> str:
+    text = error.args[0] if isinstance(error, KeyError) and error.args else str(error)
+    return " ".join(str(text).split())
+
+
+def _quantities(record: dict[str, Any]) -> dict[str, Quantity]:
+    return {k: Quantity(v, s, u) for k, (v, s, u) in record["quantities"].items()}
+
+
+def _pop_structure(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> SiteModel | None:
+    parts = {k.removeprefix("structure."): arrays.pop(k) for k in list(arrays) if k.startswith("structure.")}
+    return SiteModel(species=tuple(record["species"]), **parts) if parts else None
+
+
+def _estimate(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> Estimate:
+    structure = _pop_structure(record, arrays)
+    return Estimate(
+        stream=record["stream"],
+        seq=record["seq"],
+        t=record["t"],
+        model=Model(**record["model"]),
+        quantities=_quantities(record),
+        arrays=arrays,
+        labels={k: tuple(v) for k, v in record["labels"].items()},
+        notes=tuple(record["notes"]),
+        structure=structure,
+        seconds=record["seconds"],
+    )
+
+
+def _state(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> MaterialState:
+    return MaterialState(
+        t=record["t"],
+        quantities=_quantities(record),
+        sources={k: tuple(FrameRef(s, n) for s, n in refs) for k, refs in record["sources"].items()},
+        structure=_pop_structure(record, arrays),
+    )

@@ -1,0 +1,311 @@
+"""Writes a session: NeXus in HDF5, readable by others while it is being written (SWMR)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from matstudio import __version__
+from matstudio.domain.clock import RealClock
+from matstudio.domain.device import Description
+from matstudio.domain.estimate import Estimate, MaterialState
+from matstudio.domain.frame import Frame
+from matstudio.domain.process import Quality, Reading
+from matstudio.recording import layout
+from matstudio.recording.columns import Columns, RecordRows, TextRows, append, structure_arrays
+from matstudio.recording.recovery import hold
+
+STRUCTURE_EVERY_S = 1.0  # a structure of 16,384 sites takes 0.4 MB
+_LIBRARIES = ("numpy", "h5py", "hdf5plugin", "scipy", "pyzmq", "msgpack", "pymatgen", "torch", "rosettasciio")
+
+
+class _StreamRows:
+    """The growing datasets of one stream."""
+
+    def __init__(self, group: Any) -> None:
+        self.group = group
+        self.axes = layout.axes_of(group)
+        self.shape, self.dtype = group["data"].shape[1:], group["data"].dtype
+        self.clock = layout.get_text(group, "clock")
+        self.data = group["data"]
+        self.columns = Columns(group, "t_start", "t_end", "seq", "missed", "metadata", "metadata_bytes")
+        self.more = TextRows(group["metadata_more"])
+        self.n = 0
+
+    def add(self, frame: Frame, missed: int) -> None:
+        facts = dict(frame.metadata)
+        own: dict[str, Any] = {}
+        if frame.axes != self.axes:
+            own["axes"] = frame.axes
+        if frame.clock != self.clock:
+            own["clock"] = frame.clock
+        text = layout.to_json({"": own, **facts} if own else facts).encode()
+        append(self.data, frame.data[None])
+        head, rest = text[: layout.METADATA_WIDTH], text[layout.METADATA_WIDTH :]
+        if rest:
+            self.more.add(self.n, rest)
+        self.columns.add(
+            t_start=frame.t_start,
+            t_end=frame.t_end,
+            seq=frame.seq,
+            missed=missed,
+            metadata=head,
+            metadata_bytes=len(text),
+        )
+        self.n += 1
+
+    def write(self) -> None:
+        self.more.write()
+        self.columns.write()
+
+
+class SessionWriter:
+    """Writes one session file. Not thread-safe: one thread makes, feeds and closes it.
+
+    The whole layout is made here, before SWMR begins; what is added later goes to the disk at `flush`.
+
+    Args:
+        path: the file; must not exist.
+        description: of the device, kept as JSON.
+        clock: of the run; gives the wall-clock time of run time 0.
+        first: a frame of each stream; gives the stream's layout and is its first row.
+        readings: names and units beyond those that the description promises are taken from here.
+        run: JSON-able facts about the run (id, instrument, options).
+
+    Raises:
+        FileExistsError: there is such a file. OSError: it cannot be written.
+        ValueError: no frame, or two of one stream.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        description: Description,
+        clock: RealClock,
+        first: Sequence[Frame],
+        readings: Sequence[Reading] = (),
+        run: Mapping[str, Any] | None = None,
+    ) -> None:
+        import h5py
+
+        if not first:
+            raise ValueError("a session needs a frame of at least one stream")
+        if len({layout.group_name(f.stream) for f in first}) != len(first):
+            raise ValueError(f"streams are not different: {', '.join(f.stream for f in first)}")
+        if path.exists():
+            raise FileExistsError(f"{path}: exists already")
+        self.path = path
+        self.t_first = min(f.t_start for f in first)
+        self._clock = clock
+        self._unknown: dict[str, int] = {}
+        self._structure_at: dict[str, float] = {}
+        self._file = h5py.File(path, "x", libver=("v110", "v110"))
+        try:
+            self._make(description, first, readings, run or {})
+            self._file.swmr_mode = True
+            self._held = hold(path)
+        except BaseException:
+            self._file.close()
+            path.unlink(missing_ok=True)
+            raise
+
+    def _make(
+        self, description: Description, first: Sequence[Frame], readings: Sequence[Reading], run: Mapping[str, Any]
+    ) -> None:
+        now = _iso(self._clock.wall(self.t_first))
+        self._file.attrs["format_version"] = layout.FORMAT_VERSION
+        for key, value in (
+            ("NX_class", "NXroot"),
+            ("default", layout.ENTRY),
+            ("format", layout.FORMAT),
+            ("creator", "MatStudio"),
+            ("creator_version", __version__),
+            ("file_time", now),
+        ):
+            layout.set_text(self._file, key, value)
+        entry = layout.make_group(self._file, layout.ENTRY, "NXentry")
+        layout.set_text(entry, "default", layout.group_name(first[0].stream))
+        layout.put_text(entry, "title", description.name)
+        layout.put_text(entry, "start_time", now)
+        self._end_time = layout.put_text(entry, "end_time", "", 40)
+        layout.put_text(entry, "origin", description.kind)
+        self._make_session(entry, description, run)
+
+        titles = {s.name: s.title for s in description.streams}
+        instrument = layout.make_group(entry, "instrument", "NXinstrument")
+        layout.put_text(instrument, "name", description.name)
+        self._streams = {
+            f.stream: _StreamRows(layout.make_stream(entry, instrument, f, titles.get(f.stream, ""))) for f in first
+        }
+        units = {name: unit for name, (unit, _, _) in description.readings.items()} | {r.name: r.unit for r in readings}
+        process = layout.make_group(entry, "process", "NXcollection")
+        self._logs: dict[str, Columns] = {}
+        for name, unit in units.items():
+            group = layout.make_log(process, name, unit, _iso(self._clock.wall(0.0)))
+            self._logs[name] = Columns(group, "value", "time", "quality")
+        estimates = layout.make_group(entry, "estimates", "NXcollection")
+        self._estimates = {}
+        for name in self._streams:
+            self._estimates[name] = RecordRows(layout.make_records(estimates, layout.group_name(name)))
+        self._states = RecordRows(layout.make_records(entry, "state"))
+        events = layout.make_group(entry, "events", "NXcollection")
+        layout.text_table(events)
+        self._events, self._event_rows = TextRows(events), 0
+
+        self.add_note("recording", "recording started", {"program": __version__})
+        for frame in first:
+            self.add_frame(frame)
+        given = {r.name: r for r in readings}
+        none_yet = [Reading(k, np.nan, u, self.t_first, Quality.BAD) for k, u in units.items() if k not in given]
+        self.add_readings([*given.values(), *none_yet])
+        self.flush()
+
+    def _make_session(self, entry: Any, description: Description, run: Mapping[str, Any]) -> None:
+        group = layout.make_group(entry, "session", "NXprocess")
+        layout.put_text(group, "program", "MatStudio")
+        layout.put_text(group, "version", __version__)
+        layout.put_text(group, "description", layout.to_json(description))
+        layout.put_text(group, "run", layout.to_json(run))
+        layout.put_text(group, "clock_id", self._clock.id)
+        clock = (("clock_epoch", self._clock.epoch), ("clock_origin", self._clock.origin))
+        for key, value in (*clock, ("clock_speed", self._clock.speed)):
+            group.create_dataset(key, data=float(value))
+        versions = {"python": platform.python_version(), "platform": platform.platform(), "executable": sys.version}
+        for name in _LIBRARIES:
+            with contextlib.suppress(metadata.PackageNotFoundError):
+                versions[name] = metadata.version(name)
+        layout.put_text(group, "versions", layout.to_json(versions))
+
+    @property
+    def frames(self) -> dict[str, int]:
+        """Frames written so far, by stream."""
+        return {name: s.n for name, s in self._streams.items()}
+
+    def fits(self, frame: Frame) -> bool:
+        """Whether the frame's stream is in this file with the same shape, dtype and axis names and units."""
+        s = self._streams.get(frame.stream)
+        return (
+            s is not None
+            and frame.data.shape == s.shape
+            and frame.data.dtype == s.dtype
+            and [(a.name, a.units) for a in frame.axes] == [(a.name, a.units) for a in s.axes]
+        )
+
+    def add_frame(self, frame: Frame, missed: int = 0) -> None:
+        """Write a frame; `missed` counts the stream's frames lost before it was received, since the file began.
+
+        Raises:
+            ValueError: it does not fit the layout. OSError: it cannot be written.
+        """
+        if not self.fits(frame):
+            raise ValueError(f"frame {frame.stream} #{frame.seq} does not fit the layout of {self.path.name}")
+        self._streams[frame.stream].add(frame, missed)
+
+    def add_estimate(self, estimate: Estimate) -> None:
+        """Gather an estimate; its structure at most once a second of run time."""
+        table = self._estimates.get(estimate.stream)
+        if table is None:
+            self._count_unknown(f"estimate of {estimate.stream}")
+            return
+        facts, arrays = self._structure(f"estimate {estimate.stream}", estimate.t, estimate)
+        body = {
+            "stream": estimate.stream,
+            "seq": estimate.seq,
+            "t": estimate.t,
+            "model": estimate.model,
+            "labels": estimate.labels,
+            "notes": estimate.notes,
+            "seconds": estimate.seconds,
+            **facts,
+        }
+        table.add(estimate.t, estimate.seq, body, estimate.quantities, {**estimate.arrays, **arrays})
+
+    def add_state(self, state: MaterialState) -> None:
+        """Gather a fused state; its structure at most once a second of run time."""
+        facts, arrays = self._structure("state", state.t, state)
+        sources = {k: [(r.stream, r.seq) for r in refs] for k, refs in state.sources.items()}
+        self._states.add(state.t, -1, {"t": state.t, "sources": sources, **facts}, state.quantities, arrays)
+
+    def _structure(self, who: str, t: float, of: Estimate | MaterialState) -> tuple[dict[str, Any], dict[str, Any]]:
+        if of.structure is None or t - self._structure_at.get(who, -np.inf) < STRUCTURE_EVERY_S:
+            return {}, {}
+        self._structure_at[who] = t
+        return structure_arrays(of.structure)
+
+    def add_readings(self, readings: Sequence[Reading]) -> None:
+        """Gather process values. A name that the layout lacks is counted, and the count noted when the file ends."""
+        for r in readings:
+            log = self._logs.get(r.name)
+            if log is None:
+                self._count_unknown(f"reading {r.name}")
+            else:
+                log.add(value=r.value, time=r.t, quality=layout.QUALITIES.index(r.quality))
+
+    def add_event(self, entry: bytes | Mapping[str, Any]) -> None:
+        """Gather an entry of the audit log: its line as it stands there (without the line feed), or a map."""
+        line = entry if isinstance(entry, bytes) else layout.to_json(entry).encode()
+        self._events.add(self._event_rows, line)
+        self._event_rows += 1
+
+    def add_note(self, kind: str, text: str, data: Mapping[str, Any] | None = None) -> None:
+        """Gather an entry of the recorder's own; it has no number and no hash, and is no part of the audit chain."""
+        t = self._clock.now()
+        wall = self._clock.wall(t)
+        self.add_event({"t": t, "wall": wall, "kind": kind, "who": "recorder", "text": text, "data": data or {}})
+
+    def _count_unknown(self, what: str) -> None:
+        self._unknown[what] = self._unknown.get(what, 0) + 1
+
+    def flush(self) -> None:
+        """Hand what was gathered to the operating system; readers see it from now on.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        for s in self._streams.values():
+            s.write()
+        for log in self._logs.values():
+            log.write()
+        for table in (*self._estimates.values(), self._states):
+            table.write()
+        self._events.write()
+        self._file.flush()
+
+    def sync(self) -> None:
+        """Wait until the disk has what was flushed. May be called from another thread."""
+        os.fsync(self._held)
+
+    def close(self, why: str = "recording stopped") -> None:
+        """Note the end, write all and close the file; no harm in a second call.
+
+        Raises:
+            OSError: it cannot be written; the file is let go of all the same.
+        """
+        if self._held < 0:
+            return
+        try:
+            if self._file:
+                if self._unknown:
+                    self.add_note("recording", "not in the layout, left out", self._unknown)
+                self.add_note("recording", why, {"frames": self.frames})
+                self._end_time[()] = _iso(self._clock.wall(self._clock.now())).encode()
+                self.flush()
+        finally:
+            try:
+                self._file.close()
+            finally:
+                os.close(self._held)
+                self._held = -1
+
+
+def _iso(wall: float) -> str:
+    return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")
