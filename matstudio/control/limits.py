@@ -1,0 +1,213 @@
+"""Limits and settings of the control: a TOML file in the user's configuration, over built-in defaults.
+
+    [limits.temperature]            # also heater, pressure, composition
+    low = 250.0                     # K
+    high = 860.0
+    rate = 5.0                      # K/s; the setpoint moves no faster
+
+    [interlocks.over_temperature]
+    reading = "temperature"
+    above = 880.0                   # trips
+    release = 860.0                 # lets go
+    actuator = "heater"
+
+    [pid]                           # left out: tuned by SIMC from what the device says of its furnace
+    gain = 0.0164                   # per K
+    ti = 25.5                       # s
+    td = 1.4                        # s
+    tracking = 6.0                  # s
+    b = 0.6                         # setpoint weight
+    n = 10.0                        # derivative filter
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from matstudio.control.gate import Interlock
+from matstudio.control.pid import Tuning
+from matstudio.domain.process import Limits
+
+DEFAULT_LIMITS: Mapping[str, Limits] = {
+    "temperature": Limits(250.0, 860.0, 5.0),
+    "heater": Limits(0.0, 1.0, 0.5),
+    "pressure": Limits(0.0, 2.0, 0.05),
+    "composition": Limits(0.2, 0.3, 0.005),
+}
+DEFAULT_INTERLOCKS = (Interlock("over_temperature", "temperature", 880.0, 860.0, "heater"),)
+
+
+class SettingsError(ValueError):
+    """A settings file that cannot be used; the text is one line and names file, line and key."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the control is allowed and how it is tuned.
+
+    Args:
+        limits: of each actuator and controlled value; the gate uses what satisfies these and the device's own.
+        interlocks: see `Interlock`.
+        pid: tuning of the temperature loop, or None: SIMC from the device's furnace.
+        source: the file they came from, or "built in".
+    """
+
+    limits: Mapping[str, Limits]
+    interlocks: tuple[Interlock, ...] = DEFAULT_INTERLOCKS
+    pid: Tuning | None = None
+    source: str = "built in"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of limits, interlocks and tuning; it stands in the audit log."""
+        body = {
+            "limits": {k: [v.low, v.high, str(v.rate)] for k, v in self.limits.items()},
+            "interlocks": [asdict(i) for i in self.interlocks],
+            "pid": asdict(self.pid) if self.pid else None,
+        }
+        return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+DEFAULTS = Settings(DEFAULT_LIMITS)
+
+
+def limits_path() -> Path:
+    """Where the file lies: limits.toml in MATSTUDIO_CONFIG, or in `platformdirs.user_config_path`."""
+    override = os.environ.get("MATSTUDIO_CONFIG")
+    if override:
+        return Path(override) / "limits.toml"
+    import platformdirs
+
+    return platformdirs.user_config_path("matstudio") / "limits.toml"
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """The settings in a file (default: `limits_path()`), or the built-in ones where there is no file.
+
+    Raises:
+        SettingsError: not TOML, an unknown key, a wrong type or a wrong value.
+    """
+    path = path or limits_path()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return DEFAULTS
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: {error}") from None
+    try:
+        body = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: {error}") from None
+    return _File(path, text).settings(body)
+
+
+@dataclass(frozen=True)
+class _File:
+    path: Path
+    text: str
+
+    def error(self, keys: tuple[str, ...], problem: str) -> SettingsError:
+        return SettingsError(f"{self.path}: line {self._line(keys)}: {'.'.join(keys)}: {problem}")
+
+    def _line(self, keys: tuple[str, ...]) -> int:
+        """The line of the key: where its table's header, or a part of its dotted name, is followed by it."""
+        prefix: tuple[str, ...] = ()
+        best, depth = 1, 0
+        for number, line in enumerate(self.text.splitlines(), 1):
+            header = re.match(r"\s*\[\[?([^\]]+)\]", line)
+            assigned = re.match(r"\s*([^=#\[]+?)\s*=", line)
+            if header:
+                prefix = found = _split(header[1])
+            elif assigned:
+                found = prefix + _split(assigned[1])
+            else:
+                continue
+            same = len(found) if keys[: len(found)] == found else 0
+            if same > depth:
+                best, depth = number, same
+        return best
+
+    def table(self, value: Any, keys: tuple[str, ...], known: tuple[str, ...] | None = None) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise self.error(keys, "must be a table")
+        for key in value:
+            if known is not None and key not in known:
+                raise self.error((*keys, key), f"unknown key; known: {', '.join(known)}")
+        return value
+
+    def number(self, table: dict[str, Any], key: str, keys: tuple[str, ...], default: float) -> float:
+        value = table.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise self.error((*keys, key), f"must be a number, not {value!r}")
+        if value != value:
+            raise self.error((*keys, key), "must be a number, not nan")
+        return float(value)
+
+    def settings(self, body: dict[str, Any]) -> Settings:
+        for key in body:
+            if key not in ("limits", "interlocks", "pid"):
+                raise self.error((key,), "unknown table; known: limits, interlocks, pid")
+        limits = dict(DEFAULT_LIMITS)
+        for name, value in self.table(body.get("limits", {}), ("limits",)).items():
+            limits[name] = self._limits(value, ("limits", name), limits.get(name))
+        interlocks = {i.name: i for i in DEFAULT_INTERLOCKS}
+        for name, value in self.table(body.get("interlocks", {}), ("interlocks",)).items():
+            interlocks[name] = self._interlock(value, name, interlocks.get(name))
+        pid = self._pid(body["pid"]) if "pid" in body else None
+        return Settings(limits, tuple(interlocks.values()), pid, str(self.path))
+
+    def _limits(self, value: Any, keys: tuple[str, ...], old: Limits | None) -> Limits:
+        table = self.table(value, keys, ("low", "high", "rate"))
+        if old is None and not {"low", "high"} <= set(table):
+            raise self.error(keys, "low and high must be given")
+        old = old or Limits(0.0, 0.0)
+        low, high, rate = (self.number(table, k, keys, getattr(old, k)) for k in ("low", "high", "rate"))
+        try:
+            return Limits(low, high, rate)
+        except ValueError:
+            at = "rate" if not rate > 0 else "low" if "low" in table else "high"
+            raise self.error((*keys, at), f"low {low:g} <= high {high:g} and rate {rate:g} > 0 must hold") from None
+
+    def _interlock(self, value: Any, name: str, old: Interlock | None) -> Interlock:
+        keys = ("interlocks", name)
+        table = self.table(value, keys, ("reading", "above", "release", "actuator"))
+        given = {**(asdict(old) if old else {}), **table}
+        for key in ("reading", "above", "release", "actuator"):
+            if key not in given:
+                raise self.error(keys, f"{key} is missing")
+        for key in ("reading", "actuator"):
+            if not isinstance(given[key], str):
+                raise self.error((*keys, key), f"must be text, not {given[key]!r}")
+        above, release = (self.number(given, k, keys, 0.0) for k in ("above", "release"))
+        try:
+            return Interlock(name, given["reading"], above, release, given["actuator"])
+        except ValueError as error:
+            raise self.error((*keys, "release" if "release" in table else "above"), str(error)) from None
+
+    def _pid(self, value: Any) -> Tuning:
+        keys = ("pid",)
+        table = self.table(value, keys, ("gain", "ti", "td", "tracking", "b", "n"))
+        for key in ("gain", "ti"):
+            if key not in table:
+                raise self.error(keys, f"{key} is missing")
+        gain, ti, td, b, n = (
+            self.number(table, k, keys, d)
+            for k, d in (("gain", 0.0), ("ti", 0.0), ("td", 0.0), ("b", 0.6), ("n", 10.0))
+        )
+        tracking = self.number(table, "tracking", keys, (ti * td) ** 0.5 if ti * td > 0 else abs(ti) / 2)
+        try:
+            return Tuning(gain, ti, td, tracking, b, n)
+        except ValueError as error:
+            raise self.error(keys, str(error)) from None
+
+
+def _split(dotted: str) -> tuple[str, ...]:
+    return tuple(part.strip().strip("\"'") for part in dotted.split("."))

@@ -1,0 +1,152 @@
+"""A furnace observer: what the temperature should do, given the heater's output.
+
+Extended Kalman filter (R. E. Kalman, J. Basic Eng. 82 (1960) 35; A. H. Jazwinski, Stochastic Processes and Filtering
+Theory, 1970, chapter 8) on the states furnace temperature T, sensor temperature M, and two factors near 1 that make up
+for a furnace that is not quite as described:
+
+    dT/dt = (alpha (Ta - T) + beta K u(t - delay)) / tau,      dM/dt = (T - M) / lag.
+
+The factors are learnt within some seconds of heating and change slowly after; a sensor that drifts afterwards cannot be
+explained by them, so that the filter has to pull T along. What it pulled within a window is the evidence of a drift.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+_STEP_S = 0.25
+_PRIOR = (2.0, 2.0, 0.08, 0.08)  # one standard deviation of T, M (K), alpha, beta
+_WALK = (1.0, 0.04, 0.0002, 0.0002)  # per square root of a second
+_FACTOR = (0.5, 1.6)
+
+
+@dataclass(frozen=True)
+class Furnace:
+    """A furnace as its device describes it in `Description.state["furnace"]`.
+
+    Args:
+        gain_K: temperature above ambient at heater 1.
+        tau_s: time constant.
+        delay_s: dead time of the heater.
+        lag_s: time constant of the sensor.
+        noise_K: one standard deviation of the sensor's noise, 0 where a reading may well repeat itself.
+        ambient_K: temperature at heater 0.
+    """
+
+    gain_K: float
+    tau_s: float
+    delay_s: float
+    lag_s: float
+    noise_K: float
+    ambient_K: float
+
+    @classmethod
+    def described(cls, state: Mapping[str, Any]) -> Furnace | None:
+        """The furnace in a device's state, or None where it gives none that can be used."""
+        facts = state.get("furnace")
+        try:
+            found = cls(**{k: float(facts[k]) for k in cls.__dataclass_fields__})  # type: ignore[index]
+        except (TypeError, KeyError, ValueError):
+            return None
+        numbers = [getattr(found, k) for k in cls.__dataclass_fields__]
+        usable = all(math.isfinite(x) for x in numbers) and found.gain_K > 0 and found.tau_s > 0
+        return found if usable and min(found.delay_s, found.lag_s, found.noise_K) >= 0 else None
+
+
+class FurnaceObserver:
+    """Follows the furnace; fed with heater outputs and good readings in the order of their times.
+
+    Args:
+        furnace: parameters.
+        window_s: length over which `pulled` counts.
+    """
+
+    def __init__(self, furnace: Furnace, window_s: float = 30.0) -> None:
+        self._f = furnace
+        self._window = window_s
+        self._u: deque[tuple[float, float]] = deque()
+        self._pulls: deque[tuple[float, float]] = deque()
+        self._x = np.zeros(4)
+        self._p = np.zeros((4, 4))
+        self._t: float | None = None
+        self.innovation = 0.0
+        """Reading minus what was expected, at the last reading, K."""
+
+    @property
+    def pulled(self) -> float:
+        """Sum of the filter's corrections of the furnace temperature in the window, K."""
+        return sum(k for _, k in self._pulls)
+
+    @property
+    def expected(self) -> float:
+        """What the sensor should show at the time of the last reading, K."""
+        return float(self._x[1])
+
+    def heater(self, t: float, u: float) -> None:
+        """The heater's actual output is `u` from run time `t` on."""
+        if not self._u or self._u[-1][1] != u:
+            self._u.append((t, u))
+        while len(self._u) > 1 and self._u[1][0] < t - self._f.delay_s - 30.0:
+            self._u.popleft()
+
+    def _heater_at(self, t: float) -> float:
+        value = self._u[0][1] if self._u else 0.0
+        for at, u in self._u:
+            if at > t:
+                break
+            value = u
+        return value
+
+    def peek(self, t: float) -> float:
+        """What the sensor should show at run time `t`, K (NaN before the first reading)."""
+        if self._t is None:
+            return math.nan
+        kept = self._x.copy(), self._p.copy()
+        self._predict(self._t, t)
+        expected = float(self._x[1])
+        self._x, self._p = kept
+        return expected
+
+    def _predict(self, start: float, end: float) -> None:
+        f = self._f
+        lag = max(f.lag_s, _STEP_S)
+        walk = np.square(_WALK)
+        steps = max(1, math.ceil((end - start) / _STEP_S - 1e-9))
+        h = (end - start) / steps
+        for i in range(steps):
+            u = self._heater_at(start + (i + 0.5) * h - f.delay_s)
+            temperature, sensor, alpha, beta = self._x
+            jacobian = np.eye(4)
+            jacobian[0] += h / f.tau_s * np.array([-alpha, 0.0, f.ambient_K - temperature, f.gain_K * u])
+            jacobian[1, :2] += h / lag * np.array([1.0, -1.0])
+            rate = (alpha * (f.ambient_K - temperature) + beta * f.gain_K * u) / f.tau_s
+            self._x = self._x + np.array([h * rate, h * (temperature - sensor) / lag, 0.0, 0.0])
+            self._p = jacobian @ self._p @ jacobian.T + np.diag(walk * h)
+
+    def reading(self, t: float, y: float) -> None:
+        """Take the reading `y` (K, finite) with source time `t`."""
+        if self._t is None:
+            self._x = np.array([y, y, 1.0, 1.0])
+            self._p = np.diag(np.square(_PRIOR))
+            self._t = t
+            return
+        if t <= self._t:
+            return
+        self._predict(self._t, t)
+        self._t = t
+        self.innovation = y - float(self._x[1])
+        noise = max(self._f.noise_K, 0.1) ** 2
+        gain = self._p[:, 1] / (self._p[1, 1] + noise)
+        self._x = self._x + gain * self.innovation
+        self._x[2:] = np.clip(self._x[2:], *_FACTOR)
+        p = self._p - np.outer(gain, self._p[1])
+        self._p = (p + p.T) / 2
+        self._pulls.append((t, float(gain[0]) * self.innovation))
+        while self._pulls and self._pulls[0][0] < t - self._window:
+            self._pulls.popleft()

@@ -1,0 +1,112 @@
+"""PID in ISA form with filtered derivative on measurement, setpoint weight and back-calculation. Pure functions.
+
+    u = K [ (b r - y) + (1/Ti) ∫ (r - y) dt - Td d(y_f)/dt ],   y_f = y / (1 + s Td/N)
+
+Discretised with backward differences for the derivative and forward differences for the integral, and with tracking of
+the actual actuator value: K. J. Åström, T. Hägglund, PID Controllers: Theory, Design and Tuning, 2nd ed. (ISA, 1995),
+chapter 3. Tuning: S. Skogestad, J. Process Control 13 (2003) 291 (SIMC).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """Parameters of the loop.
+
+    Args:
+        gain: K, output per K of error.
+        ti: integral time, s.
+        td: derivative time, s.
+        tracking: time constant with which the integral follows the actual output, s.
+        b: setpoint weight of the proportional part, 0..1.
+        n: derivative filter, its time constant is td / n.
+    """
+
+    gain: float
+    ti: float
+    td: float
+    tracking: float
+    b: float = 0.6
+    n: float = 10.0
+
+    def __post_init__(self) -> None:
+        numbers = (self.gain, self.ti, self.td, self.tracking, self.b, self.n)
+        if not all(math.isfinite(x) for x in numbers) or self.gain == 0 or min(self.ti, self.tracking, self.n) <= 0:
+            raise ValueError(f"PID tuning {numbers}: gain must not be 0, ti, tracking and n must be > 0, all finite")
+        if self.td < 0 or not 0 <= self.b <= 1:
+            raise ValueError(f"PID tuning: td {self.td} must be >= 0 and b {self.b} within 0..1")
+
+
+def simc(gain: float, tau: float, lag: float, delay: float, *, closed: float | None = None) -> Tuning:
+    """Tuning for a process of gain `gain` with time constants `tau` > `lag` and `delay` (s), by SIMC.
+
+    Skogestad's rule gives the series form Kc = tau / (gain (tc + delay)), tI = min(tau, 4 (tc + delay)), tD = lag,
+    which is converted to the ISA form. `closed` is the closed loop's time constant tc, s; the default 2 x delay trades
+    speed for a quieter heater (Skogestad's tight choice is 1 x delay).
+    """
+    tc = 2 * delay if closed is None else closed
+    kc, ti, td = tau / (gain * (tc + delay)), min(tau, 4 * (tc + delay)), lag
+    f = 1 + td / ti
+    isa_ti, isa_td = ti * f, td / f
+    return Tuning(kc * f, isa_ti, isa_td, math.sqrt(isa_ti * isa_td) if isa_td > 0 else isa_ti / 2)
+
+
+@dataclass(frozen=True)
+class State:
+    """What the loop remembers; always finite.
+
+    Args:
+        integral: integral part of the output.
+        derivative: derivative part of the output.
+        y: last measurement.
+        p: proportional part at the last step (for display).
+        v: output asked for at the last step, before any limit.
+    """
+
+    integral: float = 0.0
+    derivative: float = 0.0
+    y: float = 0.0
+    p: float = 0.0
+    v: float = 0.0
+
+
+def bumpless(tuning: Tuning, r: float, y: float, u: float) -> State:
+    """The state from which the next output is `u`, whatever the error: taking over from MANUAL or another loop.
+
+    Raises:
+        ValueError: for numbers that are not finite.
+    """
+    if not all(math.isfinite(x) for x in (r, y, u)):
+        raise ValueError(f"PID: cannot start from r={r}, y={y}, u={u}")
+    p = tuning.gain * (tuning.b * r - y)
+    return State(u - p, 0.0, y, p, u)
+
+
+def step(tuning: Tuning, state: State, r: float, y: float, dt: float) -> State:
+    """One step with setpoint `r`, measurement `y` (K) and `dt` seconds since the last; the wish is `State.v`.
+
+    Call `settle` after it with what the actuator really got. Numbers that are not finite, or dt <= 0, leave the state as
+    it is: a bad reading never poisons the integral.
+    """
+    if not all(math.isfinite(x) for x in (r, y, dt)) or dt <= 0:
+        return state
+    p = tuning.gain * (tuning.b * r - y)
+    filtered = tuning.td / (tuning.td + tuning.n * dt)
+    d = filtered * (state.derivative - tuning.gain * tuning.n * (y - state.y))
+    v = p + state.integral + d
+    integral = state.integral + tuning.gain * dt / tuning.ti * (r - y)
+    if not (math.isfinite(v) and math.isfinite(integral)):
+        return state
+    return State(integral, d, y, p, v)
+
+
+def settle(tuning: Tuning, state: State, actual: float, dt: float) -> State:
+    """Anti-windup: the integral follows the actuator's `actual` value with the tracking time constant."""
+    if not (math.isfinite(actual) and math.isfinite(dt)) or dt <= 0:
+        return state
+    share = min(1.0, dt / tuning.tracking)
+    return replace(state, integral=state.integral + share * (actual - state.v))
