@@ -20,8 +20,8 @@ L3_EV, L2_EV, L1_EV = 931.0, 951.0, 1096.7
 SHIFT_EV = 0.08
 """Shift of a Cu atom's edges for each Au neighbour, eV; nominal."""
 
-WHITE_LINE = 0.10
-"""Change of a Cu atom's white-line area for each Au neighbour, relative to none; nominal."""
+WHITE_LINE_EV = (1.0, 0.4)
+"""White-line area of a Cu atom without Au neighbours and its change for each, eV (in units of the step); nominal."""
 
 
 def near_edge(energy: np.ndarray, neighbours: np.ndarray, resolution_eV: float, shift_eV: float = 0.0) -> np.ndarray:
@@ -34,8 +34,8 @@ def near_edge(energy: np.ndarray, neighbours: np.ndarray, resolution_eV: float, 
     How it depends on the neighbours: a core level's shift linear in the number of unlike nearest neighbours is the
     linear charge model of disordered alloys (Underwood, Lane, Miller, Stoker & Cole, Phys. Rev. B 79, 024203, 2009);
     that copper's d count and with it its L2,3 near edge change when it is alloyed with gold: Kuhn & Sham, Phys. Rev. B
-    49, 1647 (1994). Their sizes here, `SHIFT_EV` and `WHITE_LINE`, and the white line's area of 2.5 eV without
-    neighbours are nominal: fit them to a reference spectrum of a real instrument.
+    49, 1647 (1994). Their sizes here, `SHIFT_EV` and `WHITE_LINE_EV`, are nominal: fit them to reference spectra of a
+    real instrument.
 
     Args:
         energy: (M,) energy loss, eV.
@@ -48,12 +48,11 @@ def near_edge(energy: np.ndarray, neighbours: np.ndarray, resolution_eV: float, 
     """
     n = np.asarray(neighbours, dtype=float)[:, None]
     sigma = resolution_eV / math.sqrt(8 * math.log(2))
+    area = WHITE_LINE_EV[0] + WHITE_LINE_EV[1] * n
     out = np.zeros((n.size, energy.size))
     for onset, hole, height in ((L3_EV, 0.56, 1.0), (L2_EV, 0.62, 0.5)):
         x = energy[None, :] - (onset + shift_eV + SHIFT_EV * n)
-        out += height * (
-            _step(x, hole, sigma) * (energy / onset) ** -3 + 2.5 * (1 + WHITE_LINE * n) * _line(x, hole, sigma)
-        )
+        out += height * (_step(x, hole, sigma) * (energy / onset) ** -3 + area * _line(x, hole, sigma))
     x = energy[None, :] - (L1_EV + shift_eV + SHIFT_EV * n)
     return out + 0.1 * _step(x, 3.06, sigma) * (energy / L1_EV) ** -3
 
@@ -66,23 +65,25 @@ def _step(x: np.ndarray, hole: float, sigma: float) -> np.ndarray:
 
 
 def _line(x: np.ndarray, hole: float, sigma: float) -> np.ndarray:
-    """A white line of area 1, 1.5 eV above the onset; its intrinsic width is the hole's and 1.5 eV of the band's."""
-    return np.asarray(voigt_profile(x - 1.5, sigma, (hole + 1.5) / 2))
+    """A white line of area 1, 1.5 eV above the onset; its intrinsic width is the hole's and 1.2 eV of the band's."""
+    return np.asarray(voigt_profile(x - 1.5, sigma, (hole + 1.2) / 2))
 
 
 class EelsForward:
     """Core-loss EELS whose near edge is the sum of what each Cu atom shows with its own Au neighbours.
 
     expected = background(E) + height x sum over Cu atoms of `near_edge`(E, its Au neighbours) / number of atoms.
-    Single scattering: a film of 60 Å is 0.05 inelastic mean free paths thick. Takes < 1 ms with known neighbours.
+    Single scattering only: plural scattering counts as removed by deconvolution with the low-loss spectrum. Takes less
+    than 1 ms once the neighbours are known.
 
     Args:
         channels: of the spectrometer.
         dispersion: eV per channel.
         onset: energy loss of the first channel, eV.
         resolution_eV: full width at half maximum.
-        height: counts a channel of the L3 step for a film all of Cu atoms. The default, 60,000, needs some 10 nA for
-            0.2 s: a broad-beam spectrum.
+        height: counts a channel of the L3 step for a film all of Cu atoms. The default is far more than a 60 Å film
+            gives in 0.2 s (about 1,000 at 10 nA); it stands for the same atoms repeated through a thicker film and a
+            longer exposure, and was chosen so that the order parameter shows in every spectrum.
         background: counts a channel at 931 eV, A (E / 931)^-r.
         exponent: r.
         beam_energy_keV: for the metadata.
@@ -94,7 +95,7 @@ class EelsForward:
         dispersion: float = 0.15,
         onset: float = 820.0,
         resolution_eV: float = 0.8,
-        height: float = 60000.0,
+        height: float = 150000.0,
         background: float = 50000.0,
         exponent: float = 3.0,
         beam_energy_keV: float = 300.0,
