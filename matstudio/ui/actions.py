@@ -1,0 +1,135 @@
+"""Everything that the window can be told to do, in one register that drives menus and shortcuts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QMenu, QWidget
+
+MENUS = ("File", "View", "Control", "Record")
+
+
+def always() -> bool:
+    """`when` of an action that can be used at any time."""
+    return True
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing that the window can do.
+
+    Args:
+        id: "control.halt"; unique and stable, for shortcuts and for the audit log.
+        text: as in the menu.
+        menu: one of `MENUS`, or "View/Theme": a menu within it.
+        run: does it; returns at once.
+        shortcut: "F2", or "".
+        icon: name of a file in resources/icons without its suffix, or "".
+        when: whether it can be used now.
+        checked: for an action that is on or off: whether it is on now.
+        tip: one sentence more.
+    """
+
+    id: str
+    text: str
+    menu: str
+    run: Callable[[], None]
+    shortcut: str = ""
+    icon: str = ""
+    when: Callable[[], bool] = always
+    checked: Callable[[], bool] | None = None
+    tip: str = ""
+
+
+class Actions:
+    """The register. `attach` makes Qt actions of it, once; `refresh` asks every `when` and `checked` again."""
+
+    def __init__(self) -> None:
+        self._actions: dict[str, Action] = {}
+        self._qt: dict[str, QAction] = {}
+
+    def add(self, action: Action) -> None:
+        """Register an action.
+
+        Raises:
+            ValueError: its id or shortcut is taken, or its menu is unknown.
+        """
+        if action.id in self._actions:
+            raise ValueError(f"action {action.id!r} is there already")
+        if action.menu.partition("/")[0] not in MENUS:
+            raise ValueError(f"action {action.id!r}: no menu {action.menu!r}")
+        for other in self._actions.values():
+            if action.shortcut and action.shortcut == other.shortcut:
+                raise ValueError(f"action {action.id!r}: {action.shortcut} is the shortcut of {other.id!r}")
+        self._actions[action.id] = action
+
+    def __iter__(self) -> Iterator[Action]:
+        return iter(self._actions.values())
+
+    def __getitem__(self, id: str) -> Action:
+        return self._actions[id]
+
+    def trigger(self, id: str) -> bool:
+        """Run an action if it can be used now; whether it ran."""
+        action = self._actions[id]
+        if not action.when():
+            return False
+        action.run()
+        return True
+
+    def qt(self, id: str) -> QAction:
+        """The Qt action, after `attach`."""
+        return self._qt[id]
+
+    def attach(self, window: QWidget, menus: dict[str, QMenu]) -> None:
+        """Fill the menus and make the shortcuts work in every window of the application."""
+        inner: dict[str, QMenu] = {}
+        for action in self._actions.values():
+            top, _, sub = action.menu.partition("/")
+            menu = menus[top]
+            if sub:
+                if action.menu not in inner:
+                    inner[action.menu] = menu.addMenu(sub)
+                menu = inner[action.menu]
+            qt = QAction(action.text, window)
+            qt.setObjectName(action.id)
+            if action.shortcut:
+                qt.setShortcut(QKeySequence(action.shortcut))
+                qt.setShortcutContext(Qt.ShortcutContext.ApplicationShortcut)
+            if action.icon:
+                qt.setIcon(icon(action.icon))
+            if action.tip:
+                qt.setToolTip(action.tip)
+                qt.setStatusTip(action.tip)
+            qt.setCheckable(action.checked is not None)
+            qt.triggered.connect(lambda _=False, id=action.id: self._triggered(id))
+            menu.addAction(qt)
+            window.addAction(qt)
+            self._qt[action.id] = qt
+        for menu in (*menus.values(), *inner.values()):
+            menu.aboutToShow.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Bring the Qt actions up to date."""
+        for id, qt in self._qt.items():
+            action = self._actions[id]
+            qt.setEnabled(action.when())
+            if action.checked is not None:
+                qt.setChecked(action.checked())
+
+    def _triggered(self, id: str) -> None:
+        self.trigger(id)
+        self.refresh()
+
+
+def icon(name: str):
+    """The icon of that name in resources/icons."""
+    from importlib.resources import files
+
+    from PySide6.QtGui import QIcon
+
+    return QIcon(str(files("matstudio") / "resources" / "icons" / f"{name}.svg"))

@@ -1,0 +1,73 @@
+"""The log: audit entries and alarms as rows of text."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from matstudio.ui.live import Live
+
+ALARM_STATES = {"UNACK": "new", "ACK": "acknowledged", "RTN_UNACK": "gone, not acknowledged"}
+_ORDER = {"high": 0, "medium": 1, "low": 2}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the log."""
+
+    n: int
+    time: str
+    who: str
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class AlarmRow:
+    """One alarm; `open`: it still waits to be acknowledged."""
+
+    id: str
+    time: str
+    priority: str
+    state: str
+    text: str
+    open: bool
+
+
+def entry(event: Mapping[str, Any]) -> Entry:
+    """A row of an audit entry."""
+    who = str(event.get("who", ""))
+    return Entry(
+        int(event.get("n", 0)),
+        clock(event.get("wall")),
+        who.removeprefix("operator:"),
+        str(event.get("kind", "")),
+        str(event.get("text", "")).replace("\n", " "),
+    )
+
+
+def clock(wall: Any) -> str:
+    """Local time of day of seconds since 1970."""
+    if not isinstance(wall, (int, float)):
+        return ""
+    return time.strftime("%H:%M:%S", time.localtime(wall))
+
+
+def alarms(live: Live) -> tuple[AlarmRow, ...]:
+    """The alarms, those to acknowledge first, then by priority, the newest first."""
+    found = sorted(
+        live.status.get("alarms") or (), key=lambda a: (a["state"] == "ACK", _ORDER.get(a["priority"], 3), -a["t"])
+    )
+    return tuple(
+        AlarmRow(
+            a["id"],
+            clock(live.run.clock.wall(a["t"])),
+            a["priority"],
+            ALARM_STATES.get(a["state"], a["state"]),
+            a["text"],
+            a["state"] != "ACK",
+        )
+        for a in found
+    )

@@ -1,0 +1,107 @@
+"""The status bar, the line of each stream, and the replay's position."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from matstudio.ui.live import Live
+from matstudio.workers.frames import StreamStats
+from matstudio.workers.messages import Machine
+
+
+def stream_line(live: Live, stream: str, stats: StreamStats | None, analysed: float | None) -> str:
+    """ "10.0 Hz  shown 10.0  analysed 4.1  dropped 0"."""
+    if stats is None or not stats.received:
+        return "no frame yet"
+    parts = [f"{stats.rate_received:.1f} Hz", f"shown {stats.rate_shown:.1f}"]
+    if analysed is not None:
+        parts.append(f"analysed {analysed:.1f}")
+    parts.append(f"dropped {stats.dropped}")
+    error = (live.models.get(stream) or {}).get("error")
+    if error:
+        parts.append(f"not read: {error}")
+    return "  ".join(parts)
+
+
+def bar(live: Live, stats: Mapping[str, StreamStats], machine: Machine | None, gl: str) -> str:
+    """The whole status line."""
+    parts = [f"run {live.run.id} up {uptime(live)}"]
+    if live.run.clock.speed != 1:
+        parts.append(f"time {live.run.clock.speed:g}× real")
+    for name, s in stats.items():
+        parts.append(f"{name} {s.rate_shown:.1f} of {s.rate_received:.1f} Hz")
+    if stats:
+        parts.append(f"dropped {sum(s.dropped for s in stats.values())}")
+    lost = sum(int(n) for n in (live.recording.get("dropped") or {}).values())
+    if lost:
+        parts.append(f"not recorded {lost}")
+    if machine is not None:
+        parts.append(f"CPU {machine.cpu:.0f} %")
+        parts.append(f"disk {machine.disk_free / 1e9:.0f} GB left")
+    if gl:
+        parts.append(gl)
+    audit = live.status.get("audit") or {}
+    if audit.get("hash"):
+        parts.append(f"audit {audit.get('n')} {str(audit['hash'])[:8]}")
+    return "     ".join(parts)
+
+
+def uptime(live: Live) -> str:
+    """Real time since the run began: "3:14:07", or "2 d 03:14"."""
+    import time
+
+    seconds = max(0, int(time.time() - live.run.clock.epoch))
+    days, rest = divmod(seconds, 86400)
+    if days:
+        return f"{days} d {rest // 3600:02d}:{rest // 60 % 60:02d}"
+    return f"{rest // 3600}:{rest // 60 % 60:02d}:{rest % 60:02d}"
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Where a replay is: seconds of the recording, and whether it plays."""
+
+    position: float
+    duration: float
+    playing: bool
+    speed: float
+    text: str
+
+
+def replay(live: Live) -> Replay | None:
+    """The replay's position, or None where the device is none."""
+    if live.description is None or live.description.kind != "replay":
+        return None
+    state = {**live.description.state, **live.device_state}
+    position, duration = (float(state.get(k) or 0.0) for k in ("position", "duration"))
+    speed = float(state.get("speed") or 1.0)
+    playing = bool(state.get("playing", True))
+    text = f"{minutes(position)} of {minutes(duration)}  {speed:g}×" + ("" if playing else "  paused")
+    return Replay(position, duration, playing, speed, text)
+
+
+def minutes(seconds: float) -> str:
+    """ "12:04" or "0:03.2"."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d} min"
+
+
+class Analysed:
+    """Frames a second that a model has read, from its running counts."""
+
+    def __init__(self) -> None:
+        self._marks: dict[str, list[tuple[float, int]]] = {}
+
+    def update(self, live: Live) -> dict[str, float]:
+        """Rates by stream; call it when the `models` message has come."""
+        rates = {}
+        for stream, m in live.models.items():
+            marks = self._marks.setdefault(stream, [])
+            marks.append((live.now(), int(m.get("analysed", 0))))
+            del marks[:-4]
+            span = marks[-1][0] - marks[0][0]
+            if span > 0.5:
+                rates[stream] = max(0, marks[-1][1] - marks[0][1]) / span
+        return rates

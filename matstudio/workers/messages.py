@@ -1,0 +1,140 @@
+"""Messages of the run's processes to the window, and how the machine fares."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+from PySide6.QtCore import QObject, Qt, QThread, Signal
+
+from matstudio.bus.messages import Subscriber
+from matstudio.bus.rundir import DEVICE, MODELHOST, RECORDER, STATION, Run
+
+PERIOD_S = 1 / 30
+_EVENTS = 1000
+_NEWEST = ("status", "readings", "state", "models", "recording")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The computer: CPU in percent of all cores, disk bytes left where sessions go, processes of the run that live."""
+
+    cpu: float
+    disk_free: int
+    alive: tuple[str, ...]
+
+
+class MessageWorker(QThread):
+    """Receives what device, station, model host and recorder publish.
+
+    The typed signals come in the thread that made the worker, at most 30 times a second. Of what is overtaken before
+    it was delivered only the newest is kept (of estimates: of each stream); of events the last 1,000.
+    """
+
+    status = Signal(object)
+    """The station's status map."""
+    readings = Signal(object)
+    """The device's readings map."""
+    event = Signal(object)
+    """One audit entry; those written before the window attached come first."""
+    estimate = Signal(object)
+    """`Estimate`."""
+    state = Signal(object)
+    """`MaterialState`."""
+    models = Signal(object)
+    """The model host's map of models."""
+    recording = Signal(object)
+    """The recorder's map."""
+    machine = Signal(object)
+    """`Machine`, once a second."""
+    _ready = Signal()
+
+    def __init__(self, run: Run, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("messages")
+        self._run = run
+        self._lock = threading.Lock()
+        self._halt = threading.Event()
+        self._newest: dict[str, Any] = {}
+        self._estimates: dict[str, Any] = {}
+        self._events: list[Mapping[str, Any]] = []
+        self._ready.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+
+    def run(self) -> None:
+        """Body of the thread."""
+        subscriber = Subscriber(*(self._run.socket(p, "pub") for p in (DEVICE, STATION, MODELHOST, RECORDER)))
+        psutil.cpu_percent()
+        told = time.monotonic()
+        try:
+            self._keep([("event", e) for e in audit_tail(self._run)])
+            while not self._halt.is_set():
+                start = time.monotonic()
+                self._keep(subscriber.receive(PERIOD_S))
+                if start - told >= 1.0:
+                    told = start
+                    free = shutil.disk_usage(self._run.path).free
+                    self.machine.emit(Machine(psutil.cpu_percent(), free, tuple(self._run.alive())))
+                self._halt.wait(max(0.0, PERIOD_S - (time.monotonic() - start)))
+        finally:
+            subscriber.close()
+
+    def stop(self) -> None:
+        """End the thread; returns when it has ended."""
+        self._halt.set()
+        self.wait()
+
+    def _keep(self, messages: list[tuple[str, Any]]) -> None:
+        if not messages:
+            return
+        with self._lock:
+            quiet = not (self._newest or self._estimates or self._events)
+            for topic, value in messages:
+                if topic in _NEWEST:
+                    self._newest[topic] = value
+                elif topic == "estimate":
+                    self._estimates[value.stream] = value
+                elif topic == "event":
+                    self._events.append(value)
+            del self._events[:-_EVENTS]
+        if quiet:
+            self._ready.emit()
+
+    def _deliver(self) -> None:
+        with self._lock:
+            newest, self._newest = self._newest, {}
+            estimates, self._estimates = self._estimates, {}
+            events, self._events = self._events, []
+        if self._halt.is_set():
+            return
+        for event in events:
+            self.event.emit(event)
+        for topic, value in newest.items():
+            getattr(self, topic).emit(value)
+        for estimate in estimates.values():
+            self.estimate.emit(estimate)
+
+
+def audit_tail(run: Run, entries: int = 200) -> list[dict[str, Any]]:
+    """The last entries of the run's audit log, oldest first; () where there is none. A damaged line is left out."""
+    try:
+        with open(run.audit_path, "rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - 512 * entries))
+            lines = file.read().splitlines()[-entries:]
+    except OSError:
+        return []
+    out = []
+    for line in lines:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict) and "text" in entry:
+            out.append(entry)
+    return out
