@@ -104,7 +104,12 @@ class Plant:
         self.drift_A = (0.0, 0.0)
         delay = round(self.furnace.delay_s / self.dt) if self.lags else 1
         self._underway = deque([0.0] * max(1, delay))
-        self._rng = np.random.default_rng(self.seed)
+        self.reseed(self.seed, self.noise)
+
+    def reseed(self, seed: int, noise: bool) -> None:
+        """Begin another sequence of noise, or none."""
+        self.seed, self.noise = seed, noise
+        self._rng = np.random.default_rng([seed, 0])
 
     @property
     def t(self) -> float:

@@ -1,0 +1,103 @@
+"""The twin's detectors: what an exposure needs, and the frame that it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from matstudio.domain.frame import Frame, Kind
+from matstudio.domain.structure import AtomicModel
+from matstudio.instruments.server import Output
+from matstudio.modalities.base import MODALITIES, Forward, load
+from matstudio.modalities.noise import poisson
+
+_CHANNEL = {Kind.IMAGE: np.uint16, Kind.DIFFRACTION: np.uint16, Kind.SPECTRUM: np.uint32}
+_STRESS_FRAMES = 8
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """One exposure, complete: the frame depends on nothing else.
+
+    Args:
+        seq: number of the frame.
+        t_start, t_end: run time, s.
+        clock: `Clock.id` of those.
+        atoms: as they are.
+        dose_factor: of the forward model's dose.
+        seed: of the counting noise, or None: no noise.
+        metadata: facts for the frame.
+    """
+
+    seq: int
+    t_start: float
+    t_end: float
+    clock: str
+    atoms: AtomicModel
+    dose_factor: float
+    seed: tuple[int, ...] | None
+    metadata: Mapping[str, Any]
+
+
+class TwinDetector:
+    """A detector for one modality: its forward model and its counts, which saturate where their type ends."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self._forward: Forward = load(MODALITIES[kind].forward)()
+        self._dtype = _CHANNEL[kind]
+        self._kept: list[Frame] = []
+        self._kept_of: tuple[Any, ...] = ()
+
+    @property
+    def dose_e_per_A2(self) -> float:
+        """Electrons per Å^2 of one exposure at dose factor 1, where the forward model knows them, else 0."""
+        return float(self._forward.metadata().get("dose_e_per_A2", 0.0))
+
+    def output(self, rate: float) -> Output:
+        """The stream that the detector makes."""
+        axes = self._forward.axes()
+        size = int(np.prod([a.size for a in axes])) * np.dtype(self._dtype).itemsize
+        title = f"{self._forward.metadata()['mode']} {' x '.join(str(a.size) for a in axes)}"
+        return Output(str(self.kind), self.kind, rate, title, size)
+
+    def frame(self, exposure: Exposure) -> Frame:
+        """The frame of an exposure."""
+        expected = self._forward.expected(exposure.atoms)
+        if exposure.dose_factor != 1.0:
+            expected = expected * np.float32(exposure.dose_factor)
+        seed = exposure.seed
+        counts = np.rint(expected) if seed is None else poisson(expected, np.random.default_rng(seed))
+        if counts.dtype != self._dtype:
+            counts = np.minimum(counts, np.iinfo(self._dtype).max).astype(self._dtype)
+        counts.flags.writeable = False
+        facts = dict(self._forward.metadata())
+        for name in ("dose_e_per_A2", "dose_electrons"):
+            if name in facts:
+                facts[name] *= exposure.dose_factor
+        return Frame(
+            str(self.kind),
+            self.kind,
+            exposure.seq,
+            counts,
+            self._forward.axes(),
+            exposure.t_start,
+            exposure.t_end,
+            exposure.clock,
+            facts | exposure.metadata,
+        )
+
+    def stress_frame(self, exposure: Exposure) -> Frame:
+        """The same for almost nothing: eight frames are made as usual, then they come again and again."""
+        of = (exposure.seed and exposure.seed[0], exposure.dose_factor, exposure.metadata["truth"]["antiphase"])
+        if of != self._kept_of:
+            self._kept, self._kept_of = [], of
+        if len(self._kept) < _STRESS_FRAMES:
+            frame = self.frame(exposure)
+            self._kept.append(replace(frame, metadata={**frame.metadata, "precomputed": True}))
+            return self._kept[-1]
+        kept = self._kept[exposure.seq % _STRESS_FRAMES]
+        return replace(kept, seq=exposure.seq, t_start=exposure.t_start, t_end=exposure.t_end)

@@ -1,0 +1,142 @@
+"""The twin as a device server: the device's core, the specimen and three detectors."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from matstudio.bus.messages import Handler
+from matstudio.bus.rundir import Run
+from matstudio.domain.clock import Clock
+from matstudio.domain.device import Description, Stream
+from matstudio.domain.frame import Kind
+from matstudio.domain.process import Reading
+from matstudio.instruments.server import Job, Output, serve_source
+from matstudio.instruments.twin.detectors import Exposure, TwinDetector
+from matstudio.instruments.twin.device import TwinDevice
+from matstudio.instruments.twin.options import Options
+from matstudio.instruments.twin.specimen import Specimen
+
+_STEPS_AT_ONCE = 400  # about 10 ms
+_SKIP_REAL_S = 10.0
+BACKLASH = 0.003
+
+
+class TwinSource:
+    """The twin, ready to be served; see `instruments.server.Source`.
+
+    The specimen follows the order parameter with a backlash of 0.003, so that its thermal noise does not make the
+    atoms at the threshold change to and fro. Every frame depends only on the options, on what was sent to the device
+    and when, and on its own number and time.
+    """
+
+    def __init__(self, clock: Clock, options: Options) -> None:
+        self._clock = clock
+        self.device = TwinDevice(clock, seed=options.seed, noise=options.noise)
+        self._options = options
+        self._detectors = {str(kind): TwinDetector(kind) for kind in Kind}
+        self.specimen = Specimen(seed=options.seed, antiphase=options.antiphase)
+        self._shown_order = self.device.plant.S
+        self._dose_rate()
+
+    def outputs(self) -> tuple[Output, ...]:
+        return tuple(d.output(self._options.rate(name)) for name, d in self._detectors.items())
+
+    def describe(self, streams: tuple[Stream, ...]) -> Description:
+        return replace(self.device.describe(streams), state=self.state())
+
+    def handlers(self) -> Mapping[str, Handler]:
+        return {**self.device.commands(), "configure": self.configure}
+
+    def step(self, t: float) -> None:
+        if not self.device.advance(_STEPS_AT_ONCE) and t - self.device.plant.t > _SKIP_REAL_S * self.device.speed:
+            self.device.skip()
+
+    def readings(self) -> tuple[Reading, ...]:
+        return self.device.readings()
+
+    def state(self) -> dict[str, Any]:
+        o = self._options
+        return self.device.state() | {
+            "antiphase": o.antiphase,
+            "dose_factor": o.dose_factor,
+            "rates": {name: o.rate(name) for name in self._detectors},
+            "stress": o.stress,
+        }
+
+    def silent(self) -> bool:
+        return self.device.frozen
+
+    def gone(self) -> bool:
+        return self.device.gone
+
+    def configure(self, options: Mapping[str, Any]) -> None:
+        """Change options while running.
+
+        Raises:
+            ValueError: an option is unknown or has a wrong value.
+        """
+        new, old = self._options.changed(options), self._options
+        self._options = new
+        if new.seed != old.seed:
+            self.specimen = Specimen(seed=new.seed, antiphase=new.antiphase)
+        self.specimen.antiphase = new.antiphase
+        if (new.seed, new.noise) != (old.seed, old.noise):
+            self.device.plant.reseed(new.seed, new.noise)
+        self._dose_rate()
+
+    def expose(self, stream: str, seq: int, t_start: float, t_end: float) -> Job:
+        exposure = self._exposure(stream, seq, t_start, t_end)
+        detector = self._detectors[stream]
+        make = detector.stress_frame if self._options.stress else detector.frame
+        return lambda: make(exposure)
+
+    def _exposure(self, stream: str, seq: int, t_start: float, t_end: float) -> Exposure:
+        plant, options = self.device.plant, self._options
+        self._shown_order = min(max(self._shown_order, plant.S - BACKLASH), plant.S + BACKLASH)
+        self.specimen.set_state(self._shown_order, plant.c)
+        facts: dict[str, Any] = {
+            "instrument": "twin",
+            "material": self.specimen.material.name,
+            "pressure_GPa": plant.measured_P,
+            "composition": plant.measured_c,
+            "thickness_cells": int(self.specimen.cells[2]),
+            "seed": options.seed,
+            "drift_A": list(plant.drift_A),
+            "truth": {
+                "order_parameter": self.specimen.order_parameter(),
+                "composition": self.specimen.composition(),
+                "temperature_K": plant.T,
+                "antiphase": options.antiphase,
+            },
+        }
+        measured = next(r.value for r in self.device.readings() if r.name == "temperature")
+        if math.isfinite(measured):
+            facts["stage_temperature_K"] = measured
+        return Exposure(
+            seq,
+            t_start,
+            t_end,
+            self._clock.id,
+            self.specimen.atoms(plant.T, plant.drift_A),
+            options.dose_factor,
+            (options.seed, 2, list(self._detectors).index(stream), seq) if options.noise else None,
+            facts,
+        )
+
+    def _dose_rate(self) -> None:
+        """The image's beam counts: its dose at its rate, per second of run time."""
+        per_image = self._detectors[str(Kind.IMAGE)].dose_e_per_A2 * self._options.dose_factor
+        self.device.plant.dose_rate = per_image * self._options.rate(str(Kind.IMAGE)) / self.device.speed
+
+
+def serve(run: Run, stop: threading.Event) -> None:
+    """Body of the twin's process.
+
+    Raises:
+        ValueError: the run's options for the twin are wrong.
+    """
+    serve_source(run, TwinSource(run.clock, Options.of_run(run.options)), stop)
