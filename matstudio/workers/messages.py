@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -55,10 +56,10 @@ class MessageWorker(QThread):
     """`Machine`, once a second."""
     _ready = Signal()
 
-    def __init__(self, run: Run, parent: QObject | None = None) -> None:
+    def __init__(self, run: Run, sessions: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("messages")
-        self._run = run
+        self._run, self._sessions = run, sessions
         self._lock = threading.Lock()
         self._halt = threading.Event()
         self._newest: dict[str, Any] = {}
@@ -78,8 +79,9 @@ class MessageWorker(QThread):
                 self._keep(subscriber.receive(PERIOD_S))
                 if start - told >= 1.0:
                     told = start
-                    free = shutil.disk_usage(self._run.path).free
-                    self.machine.emit(Machine(psutil.cpu_percent(), free, tuple(self._run.alive())))
+                    self.machine.emit(
+                        Machine(psutil.cpu_percent(), disk_free(self._sessions), tuple(self._run.alive()))
+                    )
                 self._halt.wait(max(0.0, PERIOD_S - (time.monotonic() - start)))
         finally:
             subscriber.close()
@@ -118,6 +120,16 @@ class MessageWorker(QThread):
             getattr(self, topic).emit(value)
         for estimate in estimates.values():
             self.estimate.emit(estimate)
+
+
+def disk_free(path: Path) -> int:
+    """Bytes left on the disk that `path` is on, or would be; 0 where that cannot be told."""
+    for place in (path, *path.parents):
+        try:
+            return shutil.disk_usage(place).free
+        except OSError:
+            continue
+    return 0
 
 
 def audit_tail(run: Run, entries: int = 200) -> list[dict[str, Any]]:

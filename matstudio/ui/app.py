@@ -1,0 +1,112 @@
+"""The studio's process: one window on a run that goes on."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from pathlib import Path
+
+from PySide6.QtCore import QCoreApplication, Qt, QTimer
+from PySide6.QtWidgets import QApplication
+
+from matstudio.bus.messages import CommandServer
+from matstudio.bus.rundir import STUDIO, Run
+from matstudio.ui.main_window import MainWindow
+from matstudio.ui.theme import Theme, apply
+
+log = logging.getLogger(__name__)
+STOP_RUN, KEEP_RUNNING = 0, 10
+SERVE_MS = 100
+
+
+def application() -> QApplication:
+    """The Qt application, made once. Contexts are shared, or a floated 3D view fails."""
+    existing = QApplication.instance()
+    if isinstance(existing, QApplication):
+        return existing
+    QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_ShareOpenGLContexts)
+    made = QApplication(["matstudio"])
+    made.setApplicationName("MatStudio")
+    made.setDesktopFileName("matstudio")
+    return made
+
+
+def run_studio(
+    run: Run, *, screenshot: Path | None = None, duration: float | None = None, theme: Theme = Theme.DARK
+) -> int:
+    """Open a window on a run and return when it was closed.
+
+    Args:
+        run: the run; its processes need not live yet.
+        screenshot: with `duration`: where a picture of the window goes at its end.
+        duration: real seconds after which the window closes by itself, without asking.
+        theme: colours.
+
+    Returns:
+        `STOP_RUN` where the run is to be stopped, `KEEP_RUNNING` where it goes on, 3: no screenshot could be made.
+    """
+    app = application()
+    apply(app, theme)
+    window = MainWindow(run, theme, ask=duration is None)
+    area = app.primaryScreen().availableGeometry()
+    frame = area if not run.headless and duration is None else app.primaryScreen().geometry()
+    window.resize(min(frame.width(), 1920), min(frame.height(), 1200))
+    if area.width() <= 1920:
+        window.setGeometry(frame)
+    failed: list[str] = []
+
+    def picture(path: str) -> None:
+        window.screenshot(Path(path))
+
+    server = CommandServer(run.socket(STUDIO, "cmd"), STUDIO, {"screenshot": picture})
+    poll = QTimer(window, interval=SERVE_MS)
+    poll.timeout.connect(lambda: server.serve(0))
+    poll.start()
+
+    def finish() -> None:
+        if screenshot is not None:
+            try:
+                window.screenshot(screenshot)
+            except OSError as error:
+                failed.append(str(error))
+                log.error("%s", error)
+        window.leave()
+
+    if duration is not None:
+        QTimer.singleShot(round(duration * 1000), window, finish)
+    before = {n: signal.signal(n, lambda *_: window.leave()) for n in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        window.show()
+        window.start()
+        app.exec()
+    finally:
+        poll.stop()
+        server.close()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        window.deleteLater()
+        app.processEvents()
+    if failed:
+        return 3
+    return KEEP_RUNNING if window.keep_running else STOP_RUN
+
+
+def main(argv: list[str]) -> int:
+    """`python -m matstudio.ui RUN_DIRECTORY`."""
+    import sys
+
+    if len(argv) != 1:
+        print("usage: python -m matstudio.ui RUN_DIRECTORY", file=sys.stderr)
+        return 2
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        run = Run.open(Path(argv[0]))
+    except (OSError, ValueError) as error:
+        print(f"matstudio.ui: {error}", file=sys.stderr)
+        return 2
+    run.register(STUDIO, os.getpid())
+    try:
+        return run_studio(run, theme=Theme(os.environ.get("MATSTUDIO_THEME", Theme.DARK)))
+    finally:
+        run.forget(STUDIO)

@@ -1,0 +1,376 @@
+"""The main window: header, docks, status bar, and what connects them to the run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QCloseEvent
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QInputDialog, QMainWindow, QMessageBox, QVBoxLayout, QWidget
+
+from matstudio.bus.rundir import Run
+from matstudio.domain.estimate import Estimate
+from matstudio.domain.frame import Frame, Kind
+from matstudio.ui import menu, shot, theme
+from matstudio.ui.header import Banner, HeaderView
+from matstudio.ui.log_dock import LogView
+from matstudio.ui.parts import Dock, Elided, Notice
+from matstudio.ui.present import header, log, process, status_line
+from matstudio.ui.present.trends import Trends
+from matstudio.ui.process_dock import ProcessView
+from matstudio.ui.replay_bar import ReplayBar
+from matstudio.ui.session import Session
+from matstudio.ui.streams import StreamDocks, StreamView
+from matstudio.ui.theme import Theme
+from matstudio.ui.trends_dock import TrendsView
+from matstudio.workers.commands import Result
+from matstudio.workers.frames import StreamStats
+
+logger = logging.getLogger(__name__)
+REFRESH_MS, TREND_EVERY = 200, 2
+NOTICE_MS = 8000
+
+
+class MainWindow(QMainWindow):
+    """One window on one run. `keep_running` tells, after it was closed, what the operator wants of the run."""
+
+    def __init__(self, run: Run, look: Theme = Theme.DARK, *, ask: bool = True) -> None:
+        super().__init__()
+        self.setWindowTitle(f"MatStudio, run {run.id}")
+        self.session = Session(run, self)
+        self.theme, self.colormap, self.paused = look, "gray", False
+        self.keep_running = False
+        self._ask = ask
+        self._trends = Trends()
+        self._analysed = status_line.Analysed()
+        self._rates: dict[str, float] = {}
+        self._stats: Mapping[str, StreamStats] = {}
+        self._gl = ""
+        self._ticks = 0
+        self._entries: list[log.Entry] = []
+        self._build()
+        self._connect()
+        self.actions_ = menu.build(self)
+        bar = self.menuBar()
+        self.actions_.attach(self, {name: bar.addMenu(name) for name in ("File", "View", "Control", "Record")})
+        self._timer = QTimer(self, interval=REFRESH_MS)
+        self._timer.timeout.connect(self.refresh)
+        self._quiet = QTimer(self, singleShot=True, interval=NOTICE_MS)
+        self._quiet.timeout.connect(lambda: self._notice.set_text(""))
+        self.refresh()
+
+    def start(self) -> None:
+        """Attach to the run. What takes long to import is made after the first paint."""
+        self.session.start()
+        self._timer.start()
+        QTimer.singleShot(50, self, self._prepare)
+
+    def refresh(self) -> None:
+        """Show what is known now."""
+        live = self.session.live
+        self._header.show_header(header.present(live))
+        self._banner.set_text(live.simulated)
+        self._safe.set_text(header.safe_line(live))
+        self._process.show_process(process.present(live))
+        self.docks["Process control"].set_line(process.present(live).master)
+        self._log.show_alarms(log.alarms(live))
+        if self._entries:
+            self._log.add(self._entries)
+            self._entries = []
+        self._replay.show_replay(status_line.replay(live))
+        self._bar.set_text(status_line.bar(live, self._stats, self.session.last_machine, self._gl))
+        self._ticks += 1
+        self._trends.sample(live)
+        if self._ticks % TREND_EVERY == 0:
+            self._trend_view.show_trends(self._trends, live.run.clock.now())
+            self._tell_structure()
+
+    def set_theme(self, look: Theme) -> None:
+        """Change the colours of the whole application."""
+        self.theme = look
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            theme.apply(application, look)
+
+    def set_colormap(self, name: str) -> None:
+        """Use a colour map in every view that has one."""
+        self.colormap = name
+        for view in self._streams.views():
+            view.set_colormap(name)
+
+    def set_paused(self, paused: bool) -> None:
+        """Let the views stand still; control and recording go on."""
+        self.paused = paused
+        for view in self._streams.views():
+            view.set_paused(paused)
+
+    def notice(self, text: str) -> None:
+        """Show one line for some seconds."""
+        self._notice.set_text(text)
+        self._quiet.start()
+
+    def try_to(self, what: str, do: Callable[[], object]) -> None:
+        """Do something with files; what goes wrong is shown as one line."""
+        try:
+            do()
+        except OSError as error:
+            self.notice(f"{what}: {error}")
+
+    def screenshot(self, path: Path) -> None:
+        """Save a picture of the window. Raises OSError."""
+        shot.save(self, path)
+
+    def ask_note(self) -> None:
+        """Ask for a line and write it into the audit log."""
+        text, ok = QInputDialog.getText(self, "Note", "Line for the audit log")
+        if ok and text.strip():
+            self.session.commands.station("note", text=text.strip())
+
+    def leave(self) -> None:
+        """Close without asking."""
+        self._ask = False
+        self.close()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if self._ask and not self._may_close():
+            event.ignore()
+            return
+        self._timer.stop()
+        self._quiet.stop()
+        self.hide()
+        self.session.stop()
+        canvas = self._structure
+        if canvas is not None:
+            canvas.shutdown()
+        event.accept()
+        super().closeEvent(event)
+
+    def _may_close(self) -> bool:
+        box = QMessageBox(self)
+        box.setWindowTitle("MatStudio")
+        box.setText("Keep the run going?")
+        box.setInformativeText(
+            "Kept running, control and recording go on without a window; a new window attaches to them. "
+            "Stopped, everything is made safe and the recording is closed."
+        )
+        keep = box.addButton("Keep running", QMessageBox.ButtonRole.AcceptRole)
+        stop = box.addButton("Stop the run", QMessageBox.ButtonRole.DestructiveRole)
+        cancel = box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(keep)
+        box.setEscapeButton(cancel)
+        box.exec()
+        clicked = box.clickedButton()
+        self.keep_running = clicked is keep
+        box.deleteLater()
+        return clicked in (keep, stop)
+
+    def _build(self) -> None:
+        self._header = HeaderView(menu.KEYS)
+        self._banner = Banner()
+        self._safe, self._notice = Notice("bad", "Reset"), Notice("caution")
+        self._safe.button.setToolTip("From SAFE to OFF; nothing heats by itself")
+        self._replay = ReplayBar()
+        strip = QHBoxLayout()
+        strip.setSpacing(0)
+        for widget in (self._banner, self._safe, self._notice):
+            strip.addWidget(widget, 1)
+        top = QWidget()
+        column = QVBoxLayout(top)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._header)
+        column.addLayout(strip)
+        column.addWidget(self._replay)
+        self._structure = None
+        self._structure_box = QWidget()
+        QVBoxLayout(self._structure_box).setContentsMargins(0, 0, 0, 0)
+        self._process = ProcessView(self.session.live)
+        self._trend_view, self._log = TrendsView(), LogView()
+        kinds = {kind: Dock(kind.value, kind.value.capitalize(), StreamView(kind), self) for kind in Kind}
+        self._streams = StreamDocks(kinds)
+        self._kinds = kinds
+        self.docks = {
+            "Image": kinds[Kind.IMAGE],
+            "Diffraction": kinds[Kind.DIFFRACTION],
+            "Spectrum": kinds[Kind.SPECTRUM],
+            "Structure": Dock("structure", "Structure", self._structure_box, self),
+            "Process control": Dock("process", "Process control", self._process, self),
+            "Trends": Dock("trends", "Trends", self._trend_view, self),
+            "Alarms and log": Dock("log", "Alarms and log", self._log, self),
+        }
+        self.docks["Trends"].set_line("last 10 min")
+        self.setDockNestingEnabled(True)
+        self._top = top
+        middle = QMainWindow(self)
+        middle.setWindowFlags(Qt.WindowType.Widget)
+        middle.setDockNestingEnabled(True)
+        self._stage = middle
+        whole = QWidget()
+        box = QVBoxLayout(whole)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(4)
+        box.addWidget(top)
+        box.addWidget(middle, 1)
+        self.setCentralWidget(whole)
+        for dock in self.docks.values():
+            dock.setParent(middle)
+        self.arrange()
+        self._bar = Elided()
+        self.statusBar().addWidget(self._bar, 1)
+        self.statusBar().setSizeGripEnabled(False)
+
+    def arrange(self) -> None:
+        """Put every dock at its first place."""
+        stage, docks = self._stage, self.docks
+        across, down = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
+        for dock in docks.values():
+            dock.setFloating(False)
+            stage.removeDockWidget(dock)
+        stage.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, docks["Image"])
+        stage.splitDockWidget(docks["Image"], docks["Process control"], across)
+        stage.splitDockWidget(docks["Image"], docks["Diffraction"], down)
+        stage.splitDockWidget(docks["Diffraction"], docks["Alarms and log"], down)
+        stage.splitDockWidget(docks["Image"], docks["Structure"], across)
+        stage.splitDockWidget(docks["Diffraction"], docks["Spectrum"], across)
+        stage.splitDockWidget(docks["Process control"], docks["Trends"], down)
+        for dock in docks.values():
+            dock.show()
+        stage.resizeDocks([docks["Image"], docks["Process control"]], [1180, 400], across)
+        stage.resizeDocks([docks["Image"], docks["Structure"]], [620, 560], across)
+        stage.resizeDocks([docks["Diffraction"], docks["Spectrum"]], [520, 660], across)
+        rows = [docks["Image"], docks["Diffraction"], docks["Alarms and log"]]
+        stage.resizeDocks(rows, [410, 300, 130], down)
+        stage.resizeDocks([docks["Process control"], docks["Trends"]], [360, 420], down)
+        self._hide_absent()
+
+    def _connect(self) -> None:
+        session, commands = self.session, self.session.commands
+        session.changed.connect(self._changed)
+        session.frames.frame.connect(self._frame)
+        session.frames.stats.connect(self._told_stats)
+        session.messages.event.connect(lambda e: self._entries.append(log.entry(e)))
+        commands.result.connect(self._answered)
+        self._header.mode_wanted.connect(lambda mode: commands.station("mode", mode=mode))
+        self._header.take_over.connect(lambda: self.actions_.trigger("control.take_over"))
+        self._header.halt.connect(lambda: self.actions_.trigger("control.halt"))
+        self._header.record.connect(lambda: self.actions_.trigger("record.toggle"))
+        self._header.alarms.connect(self._show_alarms)
+        self._safe.pressed.connect(lambda: self.actions_.trigger("control.reset"))
+        self._process.setpoint.connect(lambda name, value: commands.station("setpoint", name=name, value=value))
+        self._process.output.connect(lambda name, value: commands.station("output", name=name, value=value))
+        self._log.acknowledge.connect(lambda alarm: commands.station("acknowledge", alarm=alarm))
+        self._log.note.connect(self.ask_note)
+        self._replay.play.connect(lambda: commands.device("play"))
+        self._replay.pause.connect(lambda: commands.device("pause"))
+        self._replay.seek.connect(lambda t: commands.device("seek", t=t))
+        self._replay.speed.connect(lambda factor: commands.device("speed", factor=factor))
+
+    def _show_alarms(self) -> None:
+        self.docks["Alarms and log"].show()
+        self.docks["Alarms and log"].raise_()
+
+    def _prepare(self) -> None:
+        """Make what takes long to import."""
+        from matstudio.widgets.structure_canvas import StructureCanvas, gl_renderer
+
+        renderer = gl_renderer()
+        soft = any(name in renderer.lower() for name in ("llvmpipe", "softpipe", "swrast", "software"))
+        self._gl = f"GL {'software' if soft else 'hardware'}" if renderer else "GL none"
+        self._structure = StructureCanvas()
+        layout = self._structure_box.layout()
+        if layout is not None:
+            layout.addWidget(self._structure)
+        for view in self._streams.views():
+            view.prepare()
+
+    def _changed(self, topic: str) -> None:
+        live = self.session.live
+        if topic == "description":
+            self._described()
+        elif topic == "models":
+            self._rates = self._analysed.update(live)
+        elif topic == "estimate":
+            for stream, estimate in live.estimates.items():
+                self._estimate(stream, estimate)
+            live.estimates.clear()
+        elif topic == "state" and live.state is not None and live.state.structure is not None:
+            if self._structure is not None and not self.paused:
+                self._structure.set_structure(live.state.structure)
+                if self.docks["Structure"].isHidden() and not self._had_structure:
+                    self.docks["Structure"].show()
+                self._had_structure = True
+        elif topic == "status" and self._mode != live.mode:
+            self._mode = live.mode
+            self.refresh()
+            self.actions_.refresh()
+
+    _mode = None
+    _had_structure = False
+    _kinds_there: frozenset[Kind] | None = None
+
+    def _described(self) -> None:
+        description = self.session.live.description
+        if description is None:
+            return
+        for stream in self._streams.assign(description.streams):
+            dock = Dock(f"stream.{stream.name}", stream.title, StreamView(stream.kind), self._stage)
+            self._stage.tabifyDockWidget(self._kinds[stream.kind], dock)
+            self._streams.put(stream, dock)
+            self.docks[stream.title] = dock
+        there = frozenset(s.kind for s in description.streams)
+        if there != self._kinds_there:
+            self._kinds_there = there
+            self._hide_absent()
+
+    def _hide_absent(self) -> None:
+        """Close the docks of what the device does not have."""
+        if self._kinds_there is None:
+            return
+        for kind, dock in self._kinds.items():
+            dock.setVisible(kind in self._kinds_there)
+        description = self.session.live.description
+        twin = description is not None and description.kind == "twin"
+        self.docks["Structure"].setVisible(twin or self._had_structure)
+
+    def _frame(self, frame: Frame) -> None:
+        view = self._streams.view(frame.stream)
+        if view is not None:
+            view.show_frame(frame)
+
+    def _estimate(self, stream: str, estimate: Estimate) -> None:
+        view = self._streams.view(stream)
+        if view is not None:
+            view.show_estimate(estimate)
+
+    def _told_stats(self, stats: Mapping[str, StreamStats]) -> None:
+        self._stats = stats
+        for name, s in stats.items():
+            dock = self._streams.dock(name)
+            if dock is not None:
+                line = status_line.stream_line(self.session.live, name, s, self._rates.get(name))
+                dock.set_line(f"paused   {line}" if self.paused else line)
+
+    def _tell_structure(self) -> None:
+        state = self.session.live.state
+        if state is None or state.structure is None:
+            return
+        sources = {ref.stream for refs in state.sources.values() for ref in refs}
+        age = self.session.live.silence("state")
+        self.docks["Structure"].set_line(
+            f"{len(state.structure.positions):,} sites   reconstructed {age:.1f} s ago from {' + '.join(sorted(sources))}"
+        )
+
+    def _answered(self, result: Result) -> None:
+        card = None
+        if result.name in ("setpoint", "output"):
+            card = self._process.card_of(str(result.fields.get("name")))
+        if not result.error:
+            if card is not None:
+                card.accept()
+            return
+        logger.info("%s refused: %s", result.name, result.error)
+        if card is not None:
+            card.refuse(result.error)
+        self.notice(f"{result.name.replace('_', ' ')}: {result.error}")

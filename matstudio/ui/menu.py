@@ -1,0 +1,154 @@
+"""The window's actions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import QFileDialog
+
+from matstudio.domain.process import Mode
+from matstudio.ui.actions import Action, Actions
+from matstudio.ui.session import sessions_folder
+from matstudio.ui.theme import Theme
+from matstudio.widgets.image_canvas import COLORMAPS
+
+if TYPE_CHECKING:
+    from matstudio.ui.main_window import MainWindow
+
+KEYS = {"take_over": "F2", "halt": "Ctrl+Shift+H"}
+
+
+def build(window: MainWindow) -> Actions:
+    """Every action of a window."""
+    actions = Actions()
+    for action in (*_file(window), *_view(window), *_control(window), *_record(window)):
+        actions.add(action)
+    return actions
+
+
+def _file(window: MainWindow) -> list[Action]:
+    def screenshot() -> None:
+        path, _ = QFileDialog.getSaveFileName(window, "Save a picture of the window", "matstudio.png", "PNG (*.png)")
+        if path:
+            window.try_to("screenshot", lambda: window.screenshot(Path(path)))
+
+    return [
+        Action("file.screenshot", "Save picture of the window …", "File", screenshot),
+        Action("file.note", "Note in the audit log …", "File", window.ask_note, "Ctrl+N"),
+        Action("file.quit", "Quit …", "File", window.close, "Ctrl+Q", tip="Asks whether the run goes on"),
+    ]
+
+
+def _view(window: MainWindow) -> list[Action]:
+    made = [
+        Action(
+            f"view.dock.{dock.key}",
+            name,
+            "View/Docks",
+            lambda d=dock: d.setVisible(not d.isVisible()),
+            checked=lambda d=dock: not d.isHidden(),
+        )
+        for name, dock in window.docks.items()
+    ]
+    made += [
+        Action(
+            f"view.theme.{theme}",
+            theme.value.capitalize(),
+            "View/Theme",
+            lambda t=theme: window.set_theme(t),
+            checked=lambda t=theme: window.theme is t,
+        )
+        for theme in Theme
+    ]
+    made += [
+        Action(
+            f"view.colormap.{name.replace(' ', '_')}",
+            name,
+            "View/Colour map",
+            lambda n=name: window.set_colormap(n),
+            checked=lambda n=name: window.colormap == n,
+        )
+        for name in COLORMAPS
+    ]
+    made.append(
+        Action(
+            "view.pause",
+            "Pause the views",
+            "View",
+            lambda: window.set_paused(not window.paused),
+            "Ctrl+P",
+            checked=lambda: window.paused,
+            tip="Images and spectra stand still; control and recording go on",
+        )
+    )
+    made.append(Action("view.layout", "Put the docks back", "View", window.arrange))
+    return made
+
+
+def _control(window: MainWindow) -> list[Action]:
+    station = window.session.commands.station
+    live = window.session.live
+    made = [
+        Action(
+            f"control.mode.{mode.value.lower()}",
+            mode.value,
+            "Control/Mode",
+            lambda m=mode: station("mode", mode=m.value),
+            when=lambda: live.attached,
+            checked=lambda m=mode: live.mode is m,
+        )
+        for mode in Mode
+        if mode is not Mode.SAFE
+    ]
+    made += [
+        Action(
+            "control.take_over",
+            "Take over",
+            "Control",
+            lambda: station("take_over"),
+            KEYS["take_over"],
+            tip="MANUAL at once; outputs stay as they are",
+        ),
+        Action(
+            "control.halt",
+            "HALT",
+            "Control",
+            lambda: station("halt", why="HALT in the window"),
+            KEYS["halt"],
+            tip="Make everything safe at once, latched until reset",
+        ),
+        Action(
+            "control.reset",
+            "Reset SAFE",
+            "Control",
+            lambda: station("reset"),
+            when=lambda: live.mode is Mode.SAFE,
+            tip="To OFF; nothing heats by itself",
+        ),
+    ]
+    return made
+
+
+def _record(window: MainWindow) -> list[Action]:
+    recorder = window.session.commands.recorder
+
+    def on() -> bool:
+        return window.session.live.recording.get("state") == "recording"
+
+    def toggle() -> None:
+        if on():
+            recorder("stop_recording")
+        else:
+            window.try_to("record", window.session.record)
+
+    def to_file() -> None:
+        start = str(sessions_folder() / "session.nxs")
+        path, _ = QFileDialog.getSaveFileName(window, "Record to", start, "NeXus (*.nxs)")
+        if path:
+            window.session.record(Path(path))
+
+    return [
+        Action("record.toggle", "Record", "Record", toggle, "Ctrl+R", checked=on, tip="Start or end the recording"),
+        Action("record.to", "Record to …", "Record", to_file, when=lambda: not on()),
+    ]

@@ -1,0 +1,219 @@
+"""Small parts that several docks are made of."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent
+from PySide6.QtWidgets import (
+    QDockWidget,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QStyle,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+
+def label(text: str = "", role: str = "") -> QLabel:
+    """A label; `role` ("dim", "name", "caution", "bad") is what the theme knows it by."""
+    made = QLabel(text)
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    if role:
+        made.setProperty("role", role)
+    return made
+
+
+def restyle(widget: QWidget, name: str, value: object) -> None:
+    """Set a property that the style sheet selects by."""
+    if widget.property(name) == value:
+        return
+    widget.setProperty(name, value)
+    widget.style().unpolish(widget)
+    widget.style().polish(widget)
+    for child in widget.findChildren(QLabel):
+        child.style().unpolish(child)
+        child.style().polish(child)
+
+
+class Elided(QWidget):
+    """One line of text that gives way: what does not fit is cut with an ellipsis and shown in the tool tip."""
+
+    def __init__(self, text: str = "", align: Qt.AlignmentFlag = Qt.AlignmentFlag.AlignLeft) -> None:
+        super().__init__()
+        self._text, self._align, self._dim = text, align, True
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+
+    def set_text(self, text: str, *, dim: bool = True) -> None:
+        """Show a line."""
+        if (text, dim) == (self._text, self._dim):
+            return
+        self._text, self._dim = text, dim
+        self.setToolTip(text)
+        self.setAccessibleName(text)
+        self.update()
+
+    def text(self) -> str:
+        """The whole line."""
+        return self._text
+
+    def sizeHint(self) -> QSize:
+        metrics = QFontMetricsF(self.font())
+        return QSize(int(metrics.horizontalAdvance(self._text)) + 2, int(metrics.height()) + 1)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(20, self.sizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        colour = self.palette().windowText().color()
+        if self._dim:
+            colour.setAlphaF(0.65)
+        painter.setPen(colour)
+        text = QFontMetricsF(self.font()).elidedText(self._text, Qt.TextElideMode.ElideRight, self.width())
+        painter.drawText(self.rect(), self._align | Qt.AlignmentFlag.AlignVCenter, text)
+        painter.end()
+
+
+class DockTitle(QFrame):
+    """Title bar of a dock: name at the left, what it does now at the right, float and close."""
+
+    def __init__(self, dock: QDockWidget, name: str) -> None:
+        super().__init__(dock)
+        self.setObjectName("dockTitle")
+        self._dock = dock
+        self.name = label(name, "name")
+        self.line = Elided("", Qt.AlignmentFlag.AlignRight)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(8, 3, 3, 3)
+        row.setSpacing(6)
+        row.addWidget(self.name)
+        row.addWidget(self.line, 1)
+        for pixmap, tip, do in (
+            (QStyle.StandardPixmap.SP_TitleBarNormalButton, "Float, or put back", self._float),
+            (QStyle.StandardPixmap.SP_TitleBarCloseButton, "Close (View opens it again)", dock.close),
+        ):
+            button = QToolButton()
+            button.setIcon(self.style().standardIcon(pixmap))
+            button.setIconSize(QSize(12, 12))
+            button.setToolTip(tip)
+            button.setAccessibleName(f"{name}: {tip}")
+            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            button.clicked.connect(do)
+            row.addWidget(button)
+
+    def _float(self) -> None:
+        self._dock.setFloating(not self._dock.isFloating())
+
+
+class Dock(QDockWidget):
+    """A dock with our title bar around one widget."""
+
+    def __init__(self, key: str, name: str, inner: QWidget, parent: QWidget) -> None:
+        super().__init__(name, parent)
+        self.setObjectName(f"dock.{key}")
+        self.key = key
+        self.title = DockTitle(self, name)
+        self.setTitleBarWidget(self.title)
+        frame = QFrame()
+        frame.setObjectName("dock")
+        box = QVBoxLayout(frame)
+        box.setContentsMargins(4, 4, 4, 4)
+        box.addWidget(inner)
+        self.inner = inner
+        self.setWidget(frame)
+
+    def set_line(self, text: str) -> None:
+        """What stands at the right of the title."""
+        self.title.line.set_text(text)
+
+    def set_name(self, text: str) -> None:
+        """Rename the dock."""
+        self.title.name.setText(text)
+        self.setWindowTitle(text)
+
+
+class Notice(QFrame):
+    """A coloured strip with one line and, where given, one button."""
+
+    pressed = Signal()
+
+    def __init__(self, level: str, button: str = "") -> None:
+        super().__init__()
+        self.setObjectName("notice")
+        self.setProperty("level", level)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._label = label()
+        self._label.setMinimumWidth(1)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 4, 12, 4)
+        row.addWidget(self._label, 1)
+        self.button = QPushButton(button)
+        self.button.setVisible(bool(button))
+        self.button.clicked.connect(self.pressed)
+        row.addWidget(self.button)
+        self.hide()
+
+    def set_text(self, text: str) -> None:
+        """Show the line; "" hides the strip."""
+        self._label.setText(text)
+        self._label.setToolTip(text)
+        self.setVisible(bool(text))
+
+    def text(self) -> str:
+        """The line."""
+        return self._label.text()
+
+
+class NumberEdit(QLineEdit):
+    """A number that the operator may overwrite: Enter sends it, Esc takes it back.
+
+    What the run says is shown as long as nobody types; what is typed stays until it is sent or taken back.
+    """
+
+    sent = Signal(str)
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        self.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.setToolTip(f"{name}: type a value, Enter sends it, Esc takes it back")
+        self._shown = ""
+        self.textEdited.connect(lambda _: self._mark())
+        self.returnPressed.connect(self._send)
+
+    def show_value(self, text: str) -> None:
+        """What the run says now."""
+        self._shown = text
+        if not self.edited() and self.text() != text:
+            self.setText(text)
+
+    def edited(self) -> bool:
+        """Whether something typed waits to be sent."""
+        return self.property("level") == "caution"
+
+    def take_back(self) -> None:
+        """Forget what was typed."""
+        self.setText(self._shown)
+        restyle(self, "level", "")
+
+    def _mark(self) -> None:
+        restyle(self, "level", "caution")
+
+    def _send(self) -> None:
+        if self.edited():
+            self.sent.emit(self.text())
+
+    def keyPressEvent(self, event: QEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.take_back()
+            return
+        super().keyPressEvent(event)
+
+    def focusOutEvent(self, event: QEvent) -> None:
+        self.take_back()
+        super().focusOutEvent(event)

@@ -1,0 +1,155 @@
+"""Trends of the last ten minutes: temperature with its setpoint, order and free energy with their bands."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+
+from matstudio.ui.present.trends import SPAN_S, Series, Trends, limits, ticks
+from matstudio.widgets.colours import mix, scheme
+from matstudio.widgets.text import number, scaled
+
+ROWS = (
+    # key, title, digits of the scale, least height of the scale
+    ("temperature", "T / K", 0, 4.0),
+    ("order_parameter", "Order S", 2, 0.1),
+    ("free_energy", "Free energy F / meV per atom", 1, 1.0),
+)
+_AGES = ((600, "−10 min"), (480, "−8"), (360, "−6"), (240, "−4"), (120, "−2"), (0, "now"))
+
+
+class TrendPlot(QWidget):
+    """One trend: line, band of one standard deviation, dashed setpoint."""
+
+    def __init__(self, title: str, digits: int, least: float, ages: bool) -> None:
+        super().__init__()
+        self._title, self._digits, self._least, self._ages = title, digits, least, ages
+        self._series: Series | None = None
+        self._now = 0.0
+        self.setAccessibleName(f"Trend of {title}")
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+    def show_series(self, series: Series, now: float) -> None:
+        """Show a series up to run time `now`, s."""
+        self._series, self._now = series, now
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(280, 96)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(160, 54)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        colours = scheme(self.palette())
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        small = scaled(self.font(), 0.82)
+        painter.setFont(small)
+        text = painter.fontMetrics()
+        left = text.horizontalAdvance("−00.00") + 6
+        box = QRectF(left, 2, self.width() - left - 6, self.height() - 4 - (text.height() if self._ages else 2))
+        painter.fillRect(box, colours.background)
+        painter.setPen(QPen(colours.grid, 1))
+        painter.drawRect(box)
+        if self._series is not None:
+            self._draw(painter, box, self._series)
+        painter.setPen(colours.text)
+        plate = QRectF(box.left() + 1, box.top() + 1, text.horizontalAdvance(self._title) + 10, text.height())
+        ground = QColor(colours.background)
+        ground.setAlpha(200)
+        painter.fillRect(plate, ground)
+        painter.drawText(QPointF(box.left() + 6, box.top() + text.ascent() + 1), self._title)
+        if self._ages:
+            painter.setPen(colours.dim)
+            for age, name in _AGES:
+                x = box.right() - age / SPAN_S * box.width()
+                width = text.horizontalAdvance(name)
+                x = min(max(x - width / 2, box.left()), box.right() - width)
+                painter.drawText(QPointF(x, box.bottom() + text.ascent() + 1), name)
+        painter.end()
+
+    def _draw(self, painter: QPainter, box: QRectF, s: Series) -> None:
+        colours = scheme(self.palette())
+        low, high = limits(s, self._least)
+        text = painter.fontMetrics()
+        for value in ticks(low, high):
+            y = box.bottom() - (value - low) / (high - low) * box.height()
+            painter.setPen(QPen(mix(colours.background, colours.grid, 0.6), 1))
+            painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
+            painter.setPen(colours.dim)
+            name = number(value, self._digits)
+            at = min(max(y + text.ascent() / 2 - 1, box.top() + text.ascent() - 2), box.bottom())
+            painter.drawText(QPointF(box.left() - 5 - text.horizontalAdvance(name), at), name)
+        for age, _ in _AGES[1:-1]:
+            x = box.right() - age / SPAN_S * box.width()
+            painter.setPen(QPen(mix(colours.background, colours.grid, 0.6), 1))
+            painter.drawLine(QPointF(x, box.top()), QPointF(x, box.bottom()))
+        if s.t.size == 0:
+            return
+        x = box.right() - (self._now - s.t) / SPAN_S * box.width()
+        scale = box.height() / (high - low)
+        painter.setClipRect(box)
+        y = box.bottom() - (s.value - low) * scale
+        band = np.nan_to_num(s.sigma) * scale
+        tint = QColor(colours.accent)
+        tint.setAlpha(60)
+        for part in _parts(s.value):
+            if part.stop - part.start > 1 and np.any(band[part] > 0):
+                up = [QPointF(a, b) for a, b in zip(x[part], (y - band)[part], strict=True)]
+                down = [QPointF(a, b) for a, b in zip(x[part][::-1], (y + band)[part][::-1], strict=True)]
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(tint)
+                painter.drawPolygon(QPolygonF(up + down))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(colours.second, 1, Qt.PenStyle.DashLine))
+        wanted = box.bottom() - (s.setpoint - low) * scale
+        for part in _parts(s.setpoint):
+            painter.drawPolyline(QPolygonF([QPointF(a, b) for a, b in zip(x[part], wanted[part], strict=True)]))
+        painter.setPen(QPen(colours.text, 1.4))
+        for part in _parts(s.value):
+            painter.drawPolyline(QPolygonF([QPointF(a, b) for a, b in zip(x[part], y[part], strict=True)]))
+        painter.setClipping(False)
+        self._last(painter, box, s)
+
+    def _last(self, painter: QPainter, box: QRectF, s: Series) -> None:
+        if math.isfinite(s.setpoint[-1]):
+            painter.setPen(scheme(self.palette()).second)
+            name = f"dashed: setpoint {number(float(s.setpoint[-1]), self._digits + 1)}"
+        elif np.any(np.isfinite(s.sigma)):
+            painter.setPen(scheme(self.palette()).dim)
+            name = "band: ± 1 σ"
+        else:
+            return
+        text = painter.fontMetrics()
+        painter.drawText(QPointF(box.right() - text.horizontalAdvance(name) - 5, box.top() + text.ascent() + 1), name)
+
+
+def _parts(values: np.ndarray) -> list[slice]:
+    """Runs of finite values."""
+    good = np.concatenate(([False], np.isfinite(values), [False]))
+    edges = np.flatnonzero(good[1:] != good[:-1])
+    return [slice(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
+class TrendsView(QWidget):
+    """The three trends, one below the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(2)
+        self._plots = {}
+        for key, title, digits, least in ROWS:
+            self._plots[key] = TrendPlot(title, digits, least, ages=key == ROWS[-1][0])
+            box.addWidget(self._plots[key], 1)
+
+    def show_trends(self, trends: Trends, now: float) -> None:
+        """Show what was kept, up to run time `now`, s."""
+        for key, plot in self._plots.items():
+            plot.show_series(trends.trends[key].series(), now)
