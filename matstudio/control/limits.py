@@ -1,23 +1,23 @@
 """Limits and settings of the control: a TOML file in the user's configuration, over built-in defaults.
 
-    [limits.temperature]            # also heater, pressure, composition
-    low = 250.0                     # K
-    high = 860.0
-    rate = 5.0                      # K/s; the setpoint moves no faster
+[limits.temperature]            # also heater, pressure, composition
+low = 250.0                     # K
+high = 860.0
+rate = 5.0                      # K/s; the setpoint moves no faster
 
-    [interlocks.over_temperature]
-    reading = "temperature"
-    above = 880.0                   # trips
-    release = 860.0                 # lets go
-    actuator = "heater"
+[interlocks.over_temperature]
+reading = "temperature"
+above = 880.0                   # trips
+release = 860.0                 # lets go
+actuator = "heater"
 
-    [pid]                           # left out: tuned by SIMC from what the device says of its furnace
-    gain = 0.0164                   # per K
-    ti = 25.5                       # s
-    td = 1.4                        # s
-    tracking = 6.0                  # s
-    b = 0.6                         # setpoint weight
-    n = 10.0                        # derivative filter
+[pid]                           # left out: tuned by SIMC from what the device says of its furnace
+gain = 0.0164                   # per K
+ti = 25.5                       # s
+td = 1.4                        # s
+tracking = 6.0                  # s
+b = 0.6                         # setpoint weight
+n = 10.0                        # derivative filter
 """
 
 from __future__ import annotations

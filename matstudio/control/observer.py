@@ -24,6 +24,7 @@ _STEP_S = 0.25
 _PRIOR = (2.0, 2.0, 0.08, 0.08)  # one standard deviation of T, M (K), alpha, beta
 _WALK = (1.0, 0.04, 0.0002, 0.0002)  # per square root of a second
 _FACTOR = (0.5, 1.6)
+DEFAULT_NOISE_K = 0.3  # of a device that says that its readings are noisy, but not how much
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,18 @@ class Furnace:
     def described(cls, state: Mapping[str, Any]) -> Furnace | None:
         """The furnace in a device's state, or None where it gives none that can be used."""
         facts = state.get("furnace")
-        try:
-            found = cls(**{k: float(facts[k]) for k in cls.__dataclass_fields__})  # type: ignore[index]
-        except (TypeError, KeyError, ValueError):
+        if not isinstance(facts, Mapping):
             return None
-        numbers = [getattr(found, k) for k in cls.__dataclass_fields__]
-        usable = all(math.isfinite(x) for x in numbers) and found.gain_K > 0 and found.tau_s > 0
-        return found if usable and min(found.delay_s, found.lag_s, found.noise_K) >= 0 else None
+        noise = facts.get("noise_K", DEFAULT_NOISE_K if state.get("noise") else 0.0)
+        try:
+            gain, tau, delay, lag, ambient = (
+                float(facts[k]) for k in ("gain_K", "tau_s", "delay_s", "sensor_lag_s", "ambient_K")
+            )
+            found = cls(gain, tau, delay, lag, float(noise), ambient)
+        except (KeyError, TypeError, ValueError):
+            return None
+        usable = all(math.isfinite(x) for x in (gain, tau, delay, lag, ambient, found.noise_K)) and min(gain, tau) > 0
+        return found if usable and min(delay, lag, found.noise_K) >= 0 else None
 
 
 class FurnaceObserver:

@@ -89,8 +89,8 @@ def bumpless(tuning: Tuning, r: float, y: float, u: float) -> State:
 def step(tuning: Tuning, state: State, r: float, y: float, dt: float) -> State:
     """One step with setpoint `r`, measurement `y` (K) and `dt` seconds since the last; the wish is `State.v`.
 
-    Call `settle` after it with what the actuator really got. Numbers that are not finite, or dt <= 0, leave the state as
-    it is: a bad reading never poisons the integral.
+    Call `settle` after it with what the actuator really got. Numbers that are not finite, or dt <= 0, leave the state
+    as it is: a bad reading never poisons the integral.
     """
     if not all(math.isfinite(x) for x in (r, y, dt)) or dt <= 0:
         return state

@@ -12,7 +12,7 @@ from matstudio.domain.process import Quality, Reading
 MAX_AGE_S = 0.45  # run time or real time, whichever is longer: jitter of the machine is not a fault of the sensor
 STUCK_SAMPLES = 3
 CONFIRM_S = 0.15  # one bad sample is left out, a second one a control period later is a fault
-PULLED_K = 22.0  # the sensor has left the model by this within the observer's window
+PULLED_K = 18.0  # the sensor has left the model by this within the observer's window
 JUMP_K = 40.0
 
 

@@ -1,0 +1,135 @@
+"""`python -m matstudio.station RUN_DIRECTORY`: the station of a run."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+
+from matstudio.bus import processes
+from matstudio.bus.messages import CommandServer, Publisher
+from matstudio.bus.rundir import LAUNCHER, STATION, Run
+from matstudio.control.audit import AuditWriter, Entry, last_link
+from matstudio.control.limits import SettingsError, load_settings
+from matstudio.instruments.remote import RemoteDevice
+from matstudio.station.core import PERIOD_S, Station
+
+log = logging.getLogger(__name__)
+
+_LEAST_PERIOD_REAL_S = 0.01
+_WATCH_REAL_S = 0.05
+_LAUNCHER_EVERY_S = 0.5
+_LAUNCHER_GRACE_S = 4.0
+_SAFE_WAIT_S = 0.3
+
+
+class Schedule:
+    """Ticks that do not drift: each is due a whole number of periods after the first; missed ones are left out.
+
+    Args:
+        period: seconds of real time.
+    """
+
+    def __init__(self, period: float) -> None:
+        self.period = period
+        self._next = time.monotonic()
+
+    def left(self) -> float:
+        """Seconds of real time until the next tick; <= 0: it is due."""
+        return self._next - time.monotonic()
+
+    def done(self) -> int:
+        """The tick that was due has been done; returns how many were missed."""
+        behind = max(0.0, time.monotonic() - self._next)
+        missed = int(behind / self.period)
+        self._next += (missed + 1) * self.period
+        return missed
+
+
+class Launcher:
+    """Whether the launcher, without which a headless run must end, is gone."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._seen = time.monotonic()
+        self._checked = 0.0
+
+    def gone(self) -> bool:
+        """Whether it has not been there for 4 s (looked at twice a second)."""
+        now = time.monotonic()
+        if not self._run.headless or now - self._checked < _LAUNCHER_EVERY_S:
+            return False
+        self._checked = now
+        if self._run.process(LAUNCHER) is not None:
+            self._seen = now
+        return now - self._seen > _LAUNCHER_GRACE_S
+
+
+def body(run: Run, stop: threading.Event) -> None:
+    """Control the run's device until `stop` is set or, in a headless run, the launcher is gone."""
+    settings = load_settings()
+    writer = AuditWriter(run.audit_path)
+    publisher = Publisher(run.socket(STATION, "pub"))
+    device = RemoteDevice(run)
+
+    def record(entry: Entry) -> None:
+        writer.write(entry)
+        publisher.send("event", entry)
+
+    station = Station(device, run.clock, settings, record=record, link=last_link(run.audit_path))
+    server = CommandServer(run.socket(STATION, "cmd"), STATION, station.handlers())
+    try:
+        _serve(run, stop, station, server, publisher, device, writer)
+    finally:
+        station.stop()
+        publisher.send("status", station.status())
+        _wait_until_safe(station, device)
+        server.close()
+        device.close()
+        publisher.close()
+        writer.close()
+
+
+def _serve(
+    run: Run,
+    stop: threading.Event,
+    station: Station,
+    server: CommandServer,
+    publisher: Publisher,
+    device: RemoteDevice,
+    writer: AuditWriter,
+) -> None:
+    ticks = Schedule(max(PERIOD_S / run.clock.speed, _LEAST_PERIOD_REAL_S))
+    launcher = Launcher(run)
+    while not stop.is_set() and not launcher.gone():
+        answered = server.serve(min(max(0.0, ticks.left()), _WATCH_REAL_S))
+        if ticks.left() <= 0:
+            station.audit_error = writer.error
+            for text in device.refusals():
+                station.device_refused(text)
+            station.cycle()
+            ticks.done()
+        elif not (answered or station.watch()):
+            continue
+        publisher.send("status", station.status())
+
+
+def _wait_until_safe(station: Station, device: RemoteDevice) -> None:
+    """Give the device a moment to say that it is safe, so that the message is not lost with the socket."""
+    end = time.monotonic() + _SAFE_WAIT_S
+    while time.monotonic() < end and not station.safe_seen():
+        time.sleep(0.02)
+
+
+def main() -> int:
+    """Exit code of the process: 0 done, 2 the settings cannot be used."""
+    try:
+        return processes.main(STATION, body)
+    except SettingsError as error:
+        print(f"station: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""Who talks to the station, and when they were last heard."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+WINDOW = "studio"
+_FORGET_S = 3600.0
+
+
+class Clients:
+    """People and programs that sent commands.
+
+    Args:
+        now: real seconds (of any origin); people and windows live in real time, however fast run time goes.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._heard: dict[str, float] = {}
+        self._windows: dict[str, float] = {}
+        self._start = now()
+
+    def heard(self, who: str, role: str = "") -> bool:
+        """Note that `who` spoke; True where it had not before. `role` "studio" is a window."""
+        now = self._now()
+        known = who in self._heard
+        self._heard[who] = now
+        if role == WINDOW or who in self._windows:
+            self._windows[who] = now
+        self._heard = {k: t for k, t in self._heard.items() if now - t < _FORGET_S}
+        self._windows = {k: t for k, t in self._windows.items() if k in self._heard}
+        return not known
+
+    def silent(self) -> float:
+        """Real seconds since any of them spoke (since the station's start, if none ever did)."""
+        return self._now() - max(self._heard.values(), default=self._start)
+
+    def window_silent(self) -> float:
+        """Real seconds since a window spoke; infinite if none ever did."""
+        return self._now() - max(self._windows.values(), default=-math.inf)
+
+    def ages(self) -> dict[str, float]:
+        """Who -> real seconds since heard."""
+        now = self._now()
+        return {who: now - t for who, t in self._heard.items()}

@@ -1,0 +1,473 @@
+"""The control cycle: readings in, modes, gate, writes out. No I/O of its own: device, clock and log are given to it."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from matstudio import __version__
+from matstudio.bus.messages import CommandError
+from matstudio.control import alarms as alarm_list
+from matstudio.control import audit, gate, modes, pid, sensor
+from matstudio.control.alarms import Alarm, Condition, Priority
+from matstudio.control.limits import DEFAULTS, Settings
+from matstudio.control.modes import Event, Facts, Refusal
+from matstudio.control.observer import Furnace
+from matstudio.domain.clock import Clock
+from matstudio.domain.device import Description
+from matstudio.domain.process import Mode, Reading, Setpoint
+from matstudio.instruments.base import Device
+from matstudio.station.clients import Clients
+from matstudio.station.loop import Loop
+from matstudio.station.outputs import HEATER, Outputs
+
+log = logging.getLogger(__name__)
+
+PERIOD_S = 0.2
+SENSOR = "temperature"
+_FURNACE = Furnace(650.0, 60.0, 2.0, 1.5, 0.3, 300.0)  # tuning for a device that does not describe its own
+_GONE_S = 3.0
+_CONNECT_S = 10.0
+
+
+class Station:
+    """Controls one device. One thread calls everything.
+
+    Args:
+        device: what is controlled.
+        clock: run time.
+        settings: limits, interlocks and tuning.
+        record: takes each audit entry, at once, without blocking.
+        link: end of the audit chain that is continued.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        clock: Clock,
+        settings: Settings = DEFAULTS,
+        *,
+        record: Callable[[audit.Entry], None] = lambda entry: None,
+        link: audit.Link | None = None,
+    ) -> None:
+        self.device, self.clock, self.settings = device, clock, settings
+        self.mode, self.why = Mode.OFF, "start"
+        self.policy_loaded = False
+        self.audit_error = ""
+        """Why the audit log cannot be written, or ""; set by who writes it."""
+        self._record = record
+        self._link = link or audit.Link()
+        self._speed = float(getattr(clock, "speed", 1.0))
+        self._max_age = sensor.MAX_AGE_S * max(1.0, self._speed)
+        self._cycle = 0
+        self._start = clock.now()
+        self._clients = Clients(lambda: clock.now() / self._speed)
+        self._description: Description | None = None
+        self._who_is_it: object = None
+        self._out = Outputs(device, settings, self.note, self._speed)
+        self._loop = Loop(settings.pid or _simc(_FURNACE))
+        self._monitor = sensor.SensorMonitor(-math.inf, math.inf, None, self._max_age)
+        self._readings: dict[str, Reading] = {}
+        self._judged = sensor.Judgement(sensor.Fault.MISSING, "no device yet")
+        self._device_state, self._device_age = "connecting", math.inf
+        self._targets: dict[str, float] = {}  # what the operator (or the policy) wants
+        self._alarms: dict[str, Alarm] = {}
+        self._silence: dict[str, Condition] = {}
+        self._troubles: set[str] = set()
+        self.note("start", "station", f"station {__version__}", limits=settings.digest, source=settings.source)
+
+    # ---- the audit log
+
+    def note(self, kind: str, who: str, text: str, **data: Any) -> None:
+        """Add an entry to the audit log."""
+        t = self.clock.now()
+        wall = getattr(self.clock, "wall", None)
+        entry, self._link = audit.append(
+            self._link, t=round(t, 6), wall=wall(t) if wall else t, kind=kind, who=who, text=text, data=data
+        )
+        self._record(entry)
+
+    # ---- the cycle
+
+    def cycle(self) -> None:
+        """One control cycle; to be called every `PERIOD_S` of run time."""
+        now = self.clock.now()
+        self._cycle += 1
+        self._poll(now)
+        self._ask("heartbeat", lambda: self.device.heartbeat(now))
+        self._watch_clients()
+        self._out.look(self._readings)
+        self._drive(now)
+        self._watch_alarms(now)
+
+    def watch(self) -> bool:
+        """Between two cycles: only look whether the device still speaks, so that a freeze is seen early.
+
+        Returns:
+            whether it does not, so that a cycle was done at once.
+        """
+        if self.mode not in modes.DRIVING:
+            return False
+        self._take_readings()
+        reading = self._readings.get(SENSOR)
+        if reading is not None and self.clock.now() - reading.t <= self._max_age:
+            return False
+        self.cycle()
+        return True
+
+    def _ask(self, what: str, call: Callable[[], Any]) -> Any:
+        """The device's answer, or None where it fails: that is noted once, and shows by its silence."""
+        try:
+            return call()
+        except Exception as error:  # noqa: BLE001  (border: device)
+            text = f"{what}: {type(error).__name__}: {error}".splitlines()[0]
+            if text not in self._troubles:
+                self._troubles.add(text)
+                self.note("device", "station", text)
+                log.warning("device: %s", text)
+            return None
+
+    def _take_readings(self) -> None:
+        readings = self._ask("readings", lambda: dict(self.device.readings()))
+        if readings is not None:
+            self._readings = readings
+
+    def _poll(self, now: float) -> None:
+        self._take_readings()
+        description = self._ask("describe", self.device.describe)
+        if description is not None:
+            who = (description.name, description.kind, description.actuators, description.state.get("boot"))
+            if who != self._who_is_it:
+                self._who_is_it = who
+                self._adopt(description, now)
+        if self._description is None:
+            return
+        newest = max((r.t for r in self._readings.values() if math.isfinite(r.t)), default=-math.inf)
+        self._device_age = now - newest
+        gone = self._device_age > _GONE_S * max(1.0, self._speed)
+        state = "gone" if gone else "late" if self._device_age > self._max_age else "good"
+        if state != self._device_state:
+            self.note("device", "station", f"{self._description.name} is {state}", state=state)
+            self._device_state = state
+        self._judged = self._monitor.look(self._readings.get(SENSOR), now, self._heater_now(now))
+        if self._judged.confirmed and self.mode in modes.DRIVING:
+            self._event(Event.SENSOR_BAD, "station", self._judged.text)
+
+    def device_refused(self, text: str) -> None:
+        """The device answered a write with a refusal, later than at once."""
+        self.note("refused", "device", text)
+
+    def _heater_now(self, now: float) -> float:
+        """The heater's actual output: its reading where that is good, else what was sent."""
+        reading = self._readings.get(HEATER)
+        if reading is not None and 0 <= reading.value <= 1 and abs(now - reading.t) <= self._max_age:
+            return reading.value
+        return self._out.present(HEATER) if HEATER in self._out.actuators else 0.0
+
+    def _adopt(self, description: Description, now: float) -> None:
+        """Take a device's description. A device that takes another's place is found in OFF (or SAFE), as at a start."""
+        first, self._description = self._description is None, description
+        furnace = Furnace.described(description.state)
+        _, low, high = description.readings.get(SENSOR, ("K", -math.inf, math.inf))
+        self._monitor = sensor.SensorMonitor(low, high, furnace, self._max_age)
+        self._loop = Loop(self.settings.pid or _simc(furnace or _FURNACE))
+        self._out.adopt(description, self._readings, SENSOR, now)
+        self.note(
+            "device",
+            "station",
+            f"{description.name} ({description.kind}) {'reached' if first else 'reached again'}",
+            limits={k: [v.low, v.high, v.rate] for k, v in self._out.limits.items()},
+            pid=asdict(self._loop.tuning),
+        )
+        if self.mode in modes.DRIVING:
+            self._enter(Mode.OFF, "station", "another device server has taken its place")
+
+    # ---- modes
+
+    def _facts(self) -> Facts:
+        if self._description is None:
+            no_writes = "the device has not been reached yet"
+        elif not self._out.actuators:
+            kind = self._description.kind
+            no_writes = "replay takes no setpoints" if kind == "replay" else f"{self._description.name}: no actuators"
+        else:
+            no_writes = ""
+        return Facts(no_writes, self._judged.text if self._judged.fault else "", self.policy_loaded)
+
+    def _event(self, event: Event, who: str, why: str) -> None:
+        """Step the state machine.
+
+        Raises:
+            CommandError: the event is refused.
+        """
+        new = modes.step(self.mode, event, self._facts())
+        if isinstance(new, Refusal):
+            self.note("refused", who, f"{event}: {new.reason}", mode=self.mode)
+            raise CommandError(new.reason)
+        if new is not self.mode or event in (Event.HALT, Event.TAKE_OVER):
+            self._enter(new, who, why)
+
+    def _enter(self, new: Mode, who: str, why: str) -> None:
+        now = self.clock.now()
+        old, self.mode, self.why = self.mode, new, why
+        if new is Mode.SAFE:
+            self._out.make_safe(now)
+        self.note("mode", who, f"{old} -> {new}: {why}", old=old, new=new)
+        if new in modes.CLOSED:
+            self._close_loop(new, old, now)
+        else:
+            self._loop.open()
+            # MANUAL is bumpless: everything stays where it is
+            self._targets = self._present() if new is Mode.MANUAL else {}
+        self._drive(now)
+
+    def _present(self) -> dict[str, float]:
+        """The value of each actuator now."""
+        values = {name: self._out.present(name) for name in self._out.actuators}
+        return {name: value for name, value in values.items() if math.isfinite(value)}
+
+    def _close_loop(self, new: Mode, old: Mode, now: float) -> None:
+        reading, limits = self._readings[SENSOR], self._out.limits[SENSOR]
+        measured = min(max(reading.value, limits.low), limits.high)
+        if old not in modes.CLOSED:
+            self._loop.close(measured, reading.value, reading.t, self._out.present(HEATER), now)
+        if new is Mode.HOLD:
+            self._targets = self._present() | {SENSOR: self._loop.setpoint or measured}
+        self._targets.pop(HEATER, None)
+        self._targets.setdefault(SENSOR, measured)
+
+    def _watch_clients(self) -> None:
+        event = modes.silence(self.mode, self._clients.silent(), self._clients.window_silent())
+        if event is not None:
+            why = f"{event}, for {self._clients.silent():.0f} s" if event is Event.CLIENTS_GONE else str(event)
+            self._silence["client"] = Condition(f"{why} (the mode was {self.mode})", Priority.MEDIUM)
+            self._event(event, "station", why)
+
+    # ---- outputs
+
+    def _drive(self, now: float) -> None:
+        """Move every actuator toward what the mode wants, through the gate."""
+        if self.mode is Mode.SAFE:
+            self._out.make_safe(now)
+        if self._loop.setpoint is not None:
+            self._follow(self._loop.setpoint, now)
+        for actuator in self._out.actuators.values():
+            name, source = actuator.name, gate.master(self.mode, actuator.name)
+            value = actuator.safe if source == "station" else self._targets.get(name)
+            if source == "pid":
+                limits = self._out.limits[name]
+                value = min(max(self._loop.state.v, limits.low), limits.high)
+            if value is None:
+                continue
+            refused = self._out.move(Setpoint(name, value, actuator.unit, source, now), self.mode, now)
+            if refused:
+                self._targets.pop(name, None)
+                self.note("refused", source, refused, name=name, value=value)
+        if self._loop.setpoint is not None:
+            self._loop.settle(self._out.present(HEATER))
+
+    def _follow(self, setpoint: float, now: float) -> None:
+        """Move the loop's setpoint along its ramp, and step the PID if there is a new, good sample."""
+        if self.mode is not Mode.HOLD:
+            asked = Setpoint(SENSOR, self._targets[SENSOR], "K", gate.master(self.mode, SENSOR), now)
+            self._loop.move(self._out.ramp(asked, setpoint, self._loop.since_moved(now), self.mode), now)
+        if self._judged.fresh:
+            reading = self._readings[SENSOR]
+            self._loop.sample(reading.value, reading.t)
+
+    # ---- alarms
+
+    def _watch_alarms(self, now: float) -> None:
+        active: dict[str, Condition] = {}
+        if self._description is None:
+            if (now - self._start) / self._speed > _CONNECT_S:
+                active["device"] = Condition("the device has not been reached", Priority.HIGH)
+        elif self._out.actuators:
+            if self._device_state != "good":
+                text = f"{self._description.name} has not been heard for {self._device_age:.1f} s"
+                active["device"] = Condition(text, Priority.HIGH)
+            if self._judged.fault:
+                active[f"sensor.{SENSOR}"] = Condition(self._judged.text, Priority.HIGH)
+        for name, reason in self._out.interlocks():
+            active[f"interlock.{name}"] = Condition(reason, Priority.HIGH)
+        if self.mode is Mode.SAFE:
+            active["safe"] = Condition(f"SAFE: {self.why}", Priority.HIGH)
+        unlike = self._out.unlike(now)
+        if unlike:
+            active["output"] = Condition(unlike, Priority.HIGH)
+        if self.audit_error:
+            active["audit"] = Condition(self.audit_error, Priority.HIGH)
+        if self._clients.silent() <= modes.WINDOW_SILENT_S:
+            self._silence = {}
+        active |= self._silence
+        self._alarms, changed = alarm_list.update(self._alarms, active, now)
+        for alarm in changed:
+            state = alarm.state if alarm.id in self._alarms else "NORM"
+            facts = {"id": alarm.id, "state": state, "priority": alarm.priority}
+            self.note("alarm", "station", f"{alarm.id}: {alarm.text}", **facts)
+
+    # ---- commands
+
+    def handlers(self) -> dict[str, Callable[..., Mapping[str, Any] | None]]:
+        """The station's commands, for `CommandServer`."""
+        names = ("hello", "status", "mode", "setpoint", "output", "take_over", "halt", "reset", "acknowledge", "note")
+        return {name: getattr(self, f"handle_{name}") for name in names}
+
+    def handle_hello(self, who: str, role: str) -> dict[str, Any]:
+        """A client is there; to be said every second or so."""
+        if self._clients.heard(who, role):
+            self.note("client", who, f"{role} {who} is here", role=role)
+        return {"version": __version__, "mode": self.mode, "period": PERIOD_S}
+
+    def handle_status(self) -> dict[str, Any]:
+        """The status map."""
+        return self.status()
+
+    def handle_mode(self, who: str, mode: str) -> None:
+        """A person chooses a mode."""
+        self._clients.heard(who)
+        if mode not in list(Mode):
+            raise CommandError(f"no mode {mode!r}: {', '.join(Mode)}")
+        self._event(modes.WANT[Mode(mode)], f"operator:{who}", f"{mode} chosen by {who}")
+
+    def handle_take_over(self, who: str) -> None:
+        """MANUAL at once, with every output as it is."""
+        self._clients.heard(who)
+        self._event(Event.TAKE_OVER, f"operator:{who}", f"taken over by {who}")
+
+    def handle_halt(self, who: str, why: str = "") -> None:
+        """SAFE at once; never refused."""
+        self._out.make_safe(self.clock.now())
+        self._clients.heard(who)
+        self._event(Event.HALT, f"operator:{who}", f"HALT by {who}" + (f": {why}" if why else ""))
+
+    def handle_reset(self, who: str) -> None:
+        """Leave SAFE for OFF."""
+        self._clients.heard(who)
+        self._event(Event.RESET, f"operator:{who}", f"reset by {who}")
+        self._monitor.restart()
+
+    def handle_setpoint(self, who: str, name: str, value: float) -> None:
+        """A new setpoint for temperature, pressure or composition."""
+        settable = [n for n in self._out.limits if n != HEATER]
+        self._edit(Event.SETPOINT, "setpoint", settable, who, name, value)
+
+    def handle_output(self, who: str, name: str, value: float) -> None:
+        """A new output of an actuator: goes to MANUAL."""
+        self._edit(Event.OUTPUT, "output", list(self._out.actuators), who, name, value)
+
+    def _edit(self, event: Event, what: str, known: list[str], who: str, name: str, value: float) -> None:
+        self._clients.heard(who)
+        source = f"operator:{who}"
+        value = float(value)
+        facts = self._facts()
+        if facts.no_writes:
+            problem = facts.no_writes
+        elif name not in known:
+            problem = f"no {what} {name!r}: {', '.join(known)}"
+        else:
+            problem = gate.wrong(name, value, self._unit(name), self._out.limits[name])
+        if problem:
+            self.note("refused", source, f"{what} {name}: {problem}", name=name, value=value)
+            raise CommandError(problem)
+        self._event(event, source, f"{what} {name} written by {who}")
+        self._targets[name] = value
+        self.note(what, source, f"{name} {value:g} {self._unit(name)}", name=name, value=value)
+        self._drive(self.clock.now())
+
+    def _unit(self, name: str) -> str:
+        if name in self._out.actuators:
+            return self._out.actuators[name].unit
+        return self._description.readings[name][0] if self._description else "1"
+
+    def handle_acknowledge(self, who: str, alarm: str) -> None:
+        """A person has seen an alarm."""
+        self._clients.heard(who)
+        self._alarms = alarm_list.acknowledge(self._alarms, alarm, self.clock.now())
+        self.note("acknowledge", f"operator:{who}", f"{alarm} acknowledged", id=alarm)
+
+    def handle_note(self, who: str, text: str) -> None:
+        """A person's remark for the log."""
+        self._clients.heard(who)
+        self.note("note", f"operator:{who}", text)
+
+    def stop(self, why: str = "station stops") -> None:
+        """Make everything safe; the last thing before the end."""
+        self._event(Event.STOP, "station", why)
+        self.note("stop", "station", why)
+
+    def safe_seen(self) -> bool:
+        """Whether the device has shown the safe value of every actuator that has one (or is not there to show it)."""
+        self._take_readings()
+        for name, actuator in self._out.actuators.items():
+            reading = self._readings.get(name)
+            if actuator.safe is not None and reading is not None and abs(reading.value - actuator.safe) > 1e-6:
+                return False
+        return True
+
+    # ---- status
+
+    def status(self) -> dict[str, Any]:
+        """The map that docs/messages.md describes."""
+        now, out, description = self.clock.now(), self._out, self._description
+        setpoints = {name: self._setpoint(name) for name in out.limits if name != HEATER}
+        return {
+            "t": now,
+            "cycle": self._cycle,
+            "mode": self.mode,
+            "master": modes.MASTER[self.mode],
+            "why": self.why,
+            "readings": {name: self._with_quality(r, now) for name, r in self._readings.items()},
+            "limits": dict(out.limits),
+            "setpoints": {name: value for name, value in setpoints.items() if math.isfinite(value)},
+            "outputs": self._present(),
+            "pid": self._pid_status(),
+            "alarms": tuple(asdict(a) for a in self._alarms.values()),
+            "interlocks": tuple({"name": name, "reason": reason} for name, reason in out.interlocks()),
+            "device": {
+                "name": description.name if description else "",
+                "kind": description.kind if description else "",
+                "state": self._device_state,
+                "age": self._device_age,
+            },
+            "clients": self._clients.ages(),
+            "audit": {"n": self._link.n, "hash": self._link.hash},
+        }
+
+    def _setpoint(self, name: str) -> float:
+        """What is wanted; where nobody wants anything, the value there is (the setpoint tracks). May be NaN."""
+        if name in self._targets:
+            return self._targets[name]
+        return self._value(SENSOR) if name == SENSOR else self._out.present(name)
+
+    def _value(self, name: str) -> float:
+        reading = self._readings.get(name)
+        return reading.value if reading is not None else math.nan
+
+    def _pid_status(self) -> dict[str, Any]:
+        state, limits = self._loop.state, self._out.limits.get(HEATER)
+        closed = self._loop.setpoint is not None and limits is not None
+        return {
+            "setpoint": self._setpoint(SENSOR) if self._loop.setpoint is None else self._loop.setpoint,
+            "measured": self._value(SENSOR),
+            "p": state.p,
+            "i": state.integral,
+            "d": state.derivative,
+            "output": self._out.present(HEATER) if limits else 0.0,
+            "saturated": bool(closed and limits and not limits.low < state.v < limits.high),
+        }
+
+    def _with_quality(self, reading: Reading, now: float) -> Reading:
+        ranges = self._description.readings if self._description else {}
+        _, low, high = ranges.get(reading.name, ("", -math.inf, math.inf))
+        quality = sensor.plain(reading, now, self._max_age, low, high).quality
+        if reading.name == SENSOR and self._description is not None:
+            quality = self._judged.quality
+        return replace(reading, quality=quality)
+
+
+def _simc(furnace: Furnace) -> pid.Tuning:
+    return pid.simc(furnace.gain_K, furnace.tau_s, furnace.lag_s, furnace.delay_s + PERIOD_S / 2)
