@@ -1,0 +1,121 @@
+"""Reading with other people's code, in a process of its own that has limited time and memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from matstudio.domain.frame import Axis, Kind
+from matstudio.instruments.readers.signal import ReaderError, Signal
+
+MAX_BYTES = 2**30
+CPU_S, WALL_S = 10, 40  # for a file of up to 100 MB; a second more for every 20 MB above
+
+
+class Unloaded:
+    """Shape and type of data that stayed in the file."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        self.shape, self.dtype = shape, dtype
+
+    def __getitem__(self, index: Any) -> Any:
+        raise ReaderError("data", "not loaded")
+
+
+def read_guarded(path: Path, reader: str, *, load: bool) -> list[Signal]:
+    """The signals of a file, read in a child process by `reader` ("hdf5", "structure" or a module of rsciio).
+
+    Args:
+        load: whether the data comes, too; else `data` has only a shape and a type.
+
+    Raises:
+        ReaderError: the reader refused, crashed, took too long, or wanted more than 1 GiB.
+    """
+    extra = max(0, path.stat().st_size - 10**8) // (20 * 10**6)
+    with tempfile.TemporaryDirectory(prefix="matstudio-read-", dir=_scratch(), ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        command = [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-m",
+            "matstudio.instruments.readers.child",
+            reader,
+            str(path.resolve()),
+            name,
+            str(CPU_S + extra),
+            str(MAX_BYTES),
+            "1" if load else "0",
+        ]
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        try:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                env=environment,
+                timeout=WALL_S + extra,
+            )
+        except subprocess.TimeoutExpired:
+            raise ReaderError(path, f"its reader gave no answer within {WALL_S + extra} s") from None
+        if done.returncode:
+            raise ReaderError(path, _why(reader, folder, done.returncode, done.stderr))
+        answer = json.loads((folder / "signals.json").read_text())
+        return [_signal(path, i, told, folder if load else None) for i, told in enumerate(answer)]
+
+
+def _scratch() -> str | None:
+    shm = Path("/dev/shm")
+    return str(shm) if shm.is_dir() and os.access(shm, os.W_OK) else None
+
+
+def _why(reader: str, folder: Path, code: int, stderr: bytes) -> str:
+    error = folder / "error.txt"
+    if error.is_file():
+        return f"{reader}: {error.read_text()}"
+    if code < 0:
+        name = signal.Signals(-code).name
+        if name in ("SIGXCPU", "SIGKILL"):
+            return f"its reader took more than {CPU_S} s"
+        return f"its reader crashed ({name})"
+    last = stderr.decode("utf-8", "replace").strip().splitlines()
+    return f"its reader failed: {last[-1] if last else f'exit code {code}'}"
+
+
+def _signal(path: Path, number: int, told: dict[str, Any], folder: Path | None) -> Signal:
+    shape, dtype = tuple(told["shape"]), np.dtype(told["dtype"])
+    data: Any = Unloaded(shape, dtype)
+    if folder is not None:
+        data = np.load(folder / f"{number}.npy", mmap_mode="r", allow_pickle=False)
+    if told.get("not_finite", 0) == np.prod(shape, dtype=float):
+        raise ReaderError(path, f"{told['title']!r}: none of its {told['not_finite']} values is a finite number")
+    structure = None
+    if "structure" in told:
+        from pymatgen.core import Structure
+
+        structure = Structure.from_dict(told["structure"])
+    metadata = told["metadata"] | ({"not_finite": told["not_finite"]} if "not_finite" in told else {})
+    return Signal(
+        title=told["title"],
+        kind=Kind(told["kind"]) if told.get("kind") else None,
+        data=data,
+        axes=tuple(Axis(**a) for a in told["axes"]),
+        quantity=told["quantity"],
+        unit=told["unit"],
+        reader=told["reader"],
+        form=told["form"],
+        signal_dims=told["signal_dims"],
+        metadata=metadata,
+        times=np.array(told["times"]) if "times" in told else None,
+        points=np.array(told["points"]) if "points" in told else None,
+        structure=structure,
+    )
