@@ -1,0 +1,220 @@
+"""Joint maximum-likelihood fit of Gaussian columns to an image."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+_REACH = 3.2  # standard deviations that a column's patch holds to each side
+_BATCH = 2048
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Fitted columns.
+
+    Args:
+        xy: (N, 2) x, y in pixels.
+        amplitude: (N,) integrated intensity above background, in the image's unit; positive for dark columns too.
+        width: (N,) standard deviation of each column's Gaussian, pixels.
+        sigma_xy: (N, 2) one standard deviation of `xy`, pixels (Fisher information at the fit).
+        sigma_amplitude: (N,) of `amplitude`.
+        background: image of what is not columns.
+        overlap: greatest sum of a column's overlaps with its neighbours (0: none; 1: as much as with itself).
+    """
+
+    xy: np.ndarray
+    amplitude: np.ndarray
+    width: np.ndarray
+    sigma_xy: np.ndarray
+    sigma_amplitude: np.ndarray
+    background: np.ndarray
+    overlap: float
+
+    @property
+    def significance(self) -> np.ndarray:
+        """Amplitude over its standard deviation, (N,)."""
+        return self.amplitude / self.sigma_amplitude
+
+    def take(self, keep: np.ndarray) -> Columns:
+        """The columns that `keep` (mask or indices) names."""
+        parts = (self.xy, self.amplitude, self.width, self.sigma_xy, self.sigma_amplitude)
+        xy, amplitude, width, sigma_xy, sigma_amplitude = (p[keep] for p in parts)
+        return Columns(xy, amplitude, width, sigma_xy, sigma_amplitude, self.background, self.overlap)
+
+
+@dataclass(frozen=True)
+class _Patches:
+    """Separable Gaussians around columns: values along x and y, and where they lie in the image."""
+
+    gx: np.ndarray
+    gy: np.ndarray
+    dx: np.ndarray
+    dy: np.ndarray
+    flat: np.ndarray
+
+    @classmethod
+    def around(cls, xy: np.ndarray, width: np.ndarray, shape: tuple[int, int]) -> _Patches:
+        reach = math.ceil(_REACH * float(width.max()))
+        offset = np.arange(-reach, reach + 1)
+        centre = np.rint(xy).astype(np.int64)
+        index = centre[:, :, None] + offset
+        inside = (index >= 0) & (index < np.array(shape[::-1])[None, :, None])
+        distance = index - xy[:, :, None]
+        s = width[:, None, None]
+        g = np.exp(-0.5 * (distance / s) ** 2) / (math.sqrt(2 * math.pi) * s) * inside
+        index = np.clip(index, 0, np.array(shape[::-1])[None, :, None] - 1)
+        flat = index[:, 1, :, None] * shape[1] + index[:, 0, None, :]
+        return cls(g[:, 0], g[:, 1], distance[:, 0], distance[:, 1], flat)
+
+    def draw(self, amplitude: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+        """The sum of the columns, an image."""
+        volume = (self.gy * amplitude[:, None])[:, :, None] * self.gx[:, None, :]
+        return np.bincount(self.flat.ravel(), volume.ravel(), shape[0] * shape[1]).reshape(shape)
+
+
+def overlap(xy: np.ndarray, width: float) -> float:
+    """The greatest sum over neighbours of exp(-d^2 / 4 s^2), the overlap of two Gaussians relative to one's own."""
+    if len(xy) < 2:
+        return 0.0
+    distance = cKDTree(xy).query(xy, k=min(9, len(xy)))[0][:, 1:]
+    return float(np.exp(-(distance**2) / (4 * width**2)).sum(1).max())
+
+
+def background(image: np.ndarray, columns: np.ndarray, length: float) -> np.ndarray:
+    """What lies under the columns: the image less `columns`, where they are least, smoothed over `length` pixels."""
+    small = columns <= np.quantile(columns, 0.25)
+    weight = ndimage.gaussian_filter(small.astype(np.float32), length, truncate=3)
+    rest = ndimage.gaussian_filter(np.where(small, image - columns, 0).astype(np.float32), length, truncate=3)
+    return rest / np.maximum(weight, 1e-6)
+
+
+def fit(
+    image: np.ndarray,
+    xy: np.ndarray,
+    width: np.ndarray,
+    *,
+    sign: int,
+    counts: bool,
+    rounds: int,
+    length: float | None,
+    hold: float = np.inf,
+    anchor: np.ndarray | None = None,
+    free_width: bool = True,
+) -> Columns:
+    """Fit amplitude and position of every column together, and one factor of all widths.
+
+    Gauss-Newton steps on the Poisson likelihood (`counts`) or on least squares, exact for each column and damped by
+    the columns' overlap between them; the pixels' weights follow the model, not the data, so that sums are unbiased.
+
+    Args:
+        image: (H, W) float, finite.
+        xy: (N, 2) start, pixels; columns outside the image by less than their reach may be among them.
+        width: (N,) standard deviations to start from, pixels.
+        sign: +1 for bright columns, -1 for dark ones.
+        counts: the values are electrons, with Poisson noise; otherwise the noise is taken as uniform and measured.
+        rounds: Gauss-Newton steps.
+        length: smoothing length of the background, pixels; None: one number for the whole image.
+        hold: standard deviation in pixels with which a column keeps to `anchor`, part of the information in `sigma_xy`.
+        anchor: (N, 2), by default `xy`.
+        free_width: whether the widths' common factor is fitted.
+    """
+    shape = image.shape
+    anchor = xy if anchor is None else anchor
+    stiffness = hold**-2.0
+    amplitude = np.zeros(len(xy))
+    base = np.full(shape, float(np.quantile(image, 0.5 - 0.25 * sign)))
+    damping = 1.0 / (1.0 + overlap(xy, float(np.median(width))))
+    patches = _Patches.around(xy, width, shape)
+    peak = 1.0 / (2 * math.pi * width**2)
+    near = ndimage.map_coordinates(image - base, np.clip(xy[:, ::-1], 0, np.array(shape) - 1).T, order=1)
+    amplitude = np.maximum(sign * near, 0) / peak * damping
+    floor = max(float(image.mean()) * 0.02, 1e-9)
+    scale = 1.0
+    for step in range(rounds + 1):
+        drawn = patches.draw(amplitude, shape)
+        if step < rounds or length is None:
+            base = _base(image, sign, drawn, length)
+        model = base + sign * drawn
+        weight = 1.0 / np.maximum(model, floor) if counts else np.ones(shape)
+        gradient, fisher, stretch = _normal(patches, weight * (image - model) * sign, weight, amplitude, width)
+        if not counts:
+            residual = image - model
+            scale = max(float(np.median(np.abs(residual)) / 0.6745) ** 2, 1e-30)
+        for i in (1, 2):
+            fisher[:, i, i] += stiffness * scale
+        if step == rounds:
+            break
+        pull = np.zeros_like(gradient)
+        pull[:, 1:] = -stiffness * (xy - anchor) * scale
+        move = damping * _solve(fisher, gradient + pull)
+        amplitude = np.maximum(amplitude + move[:, 0], 0.0)
+        limit = 0.4 * width[:, None]
+        xy = xy + np.clip(move[:, 1:], -limit, limit)
+        if free_width and step >= 1:
+            width = width * np.clip(1.0 + damping * stretch, 0.85, 1.15)
+        patches = _Patches.around(xy, width, shape)
+    covariance = _inverse(fisher) * scale
+    deviation = np.sqrt(np.maximum(np.diagonal(covariance, axis1=1, axis2=2), 1e-30))
+    return Columns(xy, amplitude, width, deviation[:, 1:], deviation[:, 0], base, 1.0 / damping - 1.0)
+
+
+def _base(image: np.ndarray, sign: int, drawn: np.ndarray, length: float | None) -> np.ndarray:
+    if length is not None:
+        return background(image, sign * drawn, length) if sign > 0 else -background(-image, drawn, length)
+    gap = drawn <= np.quantile(drawn[::2, ::2], 0.15)
+    return np.full(image.shape, float((image - sign * drawn)[gap].mean()))
+
+
+def _normal(
+    patches: _Patches, score: np.ndarray, weight: np.ndarray, amplitude: np.ndarray, width: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Gradient (N, 3) and Fisher matrix (N, 3, 3) of amplitude, x, y, and the widths' common relative step."""
+    n = len(amplitude)
+    gradient, fisher = np.empty((n, 3)), np.empty((n, 3, 3))
+    slope = bend = 0.0
+    for at in range(0, n, _BATCH):
+        part = slice(at, at + _BATCH)
+        gx, gy = patches.gx[part], patches.gy[part]
+        s, a = width[part, None], amplitude[part]
+        ux, uy = patches.dx[part] / s, patches.dy[part] / s
+        x = np.stack([gx, gx * ux / s, gx * (ux**2 - 1)], axis=2)  # value, slope, relative change with width
+        y = np.stack([gy, gy * uy / s, gy * (uy**2 - 1)], axis=1)
+        flat = patches.flat[part]
+        first = y @ (score.ravel()[flat] @ x)
+        gradient[part] = np.stack([first[:, 0, 0], a * first[:, 0, 1], a * first[:, 1, 0]], axis=1)
+        slope += float((a * (first[:, 0, 2] + first[:, 2, 0])).sum())
+        xx = np.stack([x[:, :, 0] ** 2, x[:, :, 0] * x[:, :, 1], x[:, :, 1] ** 2, x[:, :, 2] ** 2], axis=2)
+        yy = np.stack([y[:, 0] ** 2, y[:, 0] * y[:, 1], y[:, 1] ** 2, y[:, 2] ** 2], axis=1)
+        second = yy @ (weight.ravel()[flat] @ xx)
+        bend += float((a**2 * (second[:, 0, 3] + second[:, 3, 0])).sum())
+        f = fisher[part]
+        f[:, 0, 0] = second[:, 0, 0]
+        f[:, 0, 1] = f[:, 1, 0] = a * second[:, 0, 1]
+        f[:, 0, 2] = f[:, 2, 0] = a * second[:, 1, 0]
+        f[:, 1, 1] = a**2 * second[:, 0, 2]
+        f[:, 2, 2] = a**2 * second[:, 2, 0]
+        f[:, 1, 2] = f[:, 2, 1] = a**2 * second[:, 1, 1]
+    return gradient, fisher, slope / bend if bend > 0 else 0.0
+
+
+def _guarded(fisher: np.ndarray) -> np.ndarray:
+    """`fisher` with a diagonal that is never zero, so that a column without light does not stop the others."""
+    guarded = fisher.copy()
+    diagonal = np.diagonal(fisher, axis1=1, axis2=2)
+    least = np.maximum(1e-6 * diagonal.max(axis=0), 1e-30)
+    for i in range(3):
+        guarded[:, i, i] += least[i]
+    return guarded
+
+
+def _solve(fisher: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+    return np.linalg.solve(_guarded(fisher), gradient[:, :, None])[:, :, 0]
+
+
+def _inverse(fisher: np.ndarray) -> np.ndarray:
+    return np.linalg.inv(_guarded(fisher))

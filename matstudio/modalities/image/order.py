@@ -1,0 +1,182 @@
+"""Order parameter of an L1_2 alloy from the intensities of its columns along [001].
+
+Along [001] the columns form a square lattice of spacing a/2; one in four is alpha. Which of the four is not known
+beforehand, nor whether it is the same everywhere (antiphase domains), so both are inferred.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from matstudio.modalities.image.forward import Z_EXPONENT
+
+_UNSEEN = 0.04  # part of the specimen's columns that lies outside the view: 512 pixels of 0.115 Å show 31.5 of 32 rows
+_MODEL = 1e-3  # error of the forward model's Gaussians, in units of the fraction
+_BOUNDARY = 0.02  # error of S for each unit of the part of the columns that lies at a domain boundary
+_WINDOW = 3.0  # standard deviation of the window in which domains are told apart, columns
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What is known of an alloy film.
+
+    Args:
+        numbers: atomic numbers of majority and minority.
+        composition: minority fraction.
+        atoms: in a column.
+    """
+
+    numbers: tuple[int, int]
+    composition: float
+    atoms: int
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the columns say of the alloy.
+
+    Args:
+        s: order parameter, the minority's fraction on alpha less that on beta.
+        sigma: its standard deviation.
+        fraction: (N,) minority fraction of each column, unbounded.
+        fraction_sigma: (N,) standard deviation of it.
+        phases: (N,) 0..3, the place of alpha in the domain of each column: parities (i, j) = divmod(phase, 2).
+        local: (N,) order parameter around each column.
+    """
+
+    s: float
+    sigma: float
+    fraction: np.ndarray
+    fraction_sigma: np.ndarray
+    phases: np.ndarray
+    local: np.ndarray
+
+
+def cross_section_ratio(numbers: tuple[int, int]) -> float:
+    """Cross section of the minority (second) over that of the majority (first)."""
+    return float((numbers[1] / numbers[0]) ** Z_EXPONENT)
+
+
+def measure(index: np.ndarray, seen: np.ndarray, intensity: np.ndarray, sigma: np.ndarray, sample: Sample) -> Order:
+    """Order parameter from column intensities.
+
+    Intensity is linear in the minority fraction, I = k (1 + (r - 1) x), with r the ratio of cross sections; k follows
+    from the mean intensity and the known composition, so that neither dose nor thickness need be known.
+
+    sigma holds the counting noise; the finite number of atoms, seen and unseen; the composition of so many atoms; and,
+    where the phases of alpha cannot be told apart (S near 0), the spread of S over them, weighted by how well the
+    three other places agree with each other, which takes away the bias of the largest of four.
+
+    Args:
+        index: (N, 2) places in the square lattice.
+        seen: (N,) columns that count.
+        intensity: (N,) above background, and `sigma`, its standard deviation.
+        sample: what is known of the alloy.
+
+    Raises:
+        ValueError: fewer than four columns of a sublattice, or none with intensity.
+    """
+    ratio = cross_section_ratio(sample.numbers)
+    composition, atoms = sample.composition, sample.atoms
+    place = (index % 2) @ np.array([2, 1])
+    members = [seen & (place == k) for k in range(4)]
+    if min(m.sum() for m in members) < 4:
+        raise ValueError("too few columns to tell the sublattices apart")
+    mean = float(np.mean([intensity[m].mean() for m in members]))
+    if not mean > 0:
+        raise ValueError("the columns have no intensity above background")
+    slope = (1 + composition * (ratio - 1)) / (ratio - 1)
+    fraction = slope * intensity / mean - 1 / (ratio - 1)
+    fraction_sigma = slope * sigma / mean
+    phases, contrasts = _domains(index, place, seen, fraction, fraction_sigma, atoms)
+    if len(np.unique(phases[seen])) > 1:
+        s, variance = _contrast(fraction, fraction_sigma, seen & (place == phases), seen & (place != phases))
+        edge = _at_boundary(index, phases)[seen].mean()
+        variance += (_BOUNDARY * edge * s) ** 2
+    else:
+        s, variance, best = _one_domain(members, seen, fraction, fraction_sigma, atoms)
+        phases = np.full(len(place), best)
+    variance += _finite(s, composition, slope, atoms * int(seen.sum())) + _MODEL**2
+    local = contrasts[phases, np.arange(len(phases))]
+    return Order(float(s), float(np.sqrt(variance)), fraction, fraction_sigma, phases, local)
+
+
+def _contrast(x: np.ndarray, sigma: np.ndarray, alpha: np.ndarray, beta: np.ndarray) -> tuple[float, float]:
+    """Mean fraction on alpha less that on beta, and the variance that counting gives it."""
+    variance = (sigma[alpha] ** 2).sum() / alpha.sum() ** 2 + (sigma[beta] ** 2).sum() / beta.sum() ** 2
+    return float(x[alpha].mean() - x[beta].mean()), float(variance)
+
+
+def _one_domain(
+    members: list[np.ndarray], seen: np.ndarray, x: np.ndarray, sigma: np.ndarray, atoms: int
+) -> tuple[float, float, int]:
+    """S and its variance over the four possible places of alpha, and the most probable place."""
+    means = np.array([x[m].mean() for m in members])
+    contrasts = [_contrast(x, sigma, m, seen & ~m) for m in members]
+    log = np.empty(4)
+    for k in range(4):
+        others = np.delete(means, k)
+        p = min(max(float(others.mean()), 0.02), 0.98)
+        spread = p * (1 - p) / (atoms * members[k].sum()) + (sigma[members[k]] ** 2).mean() / members[k].sum()
+        log[k] = -0.5 * ((others - others.mean()) ** 2).sum() / spread - np.log(spread)
+    weight = np.exp(log - log.max())
+    weight /= weight.sum()
+    value = np.array([c[0] for c in contrasts])
+    s = float(weight @ value)
+    variance = float(weight @ (np.array([c[1] for c in contrasts]) + (value - s) ** 2))
+    return s, variance, int(np.argmax(weight))
+
+
+def _finite(s: float, composition: float, slope: float, atoms: int) -> float:
+    """Variance of S from atoms outside the view: of S itself, and of the composition of those in the view."""
+    on_alpha, on_beta = composition + 0.75 * s, composition - 0.25 * s
+    alpha, beta = (min(max(p, 0.0), 1.0) * (1 - min(max(p, 0.0), 1.0)) for p in (on_alpha, on_beta))
+    unseen = _UNSEEN * (alpha / 0.25 + beta / 0.75) / atoms
+    drawn = _UNSEEN * (0.25 * alpha + 0.75 * beta) / atoms
+    return unseen + (s / slope) ** 2 * drawn
+
+
+def _domains(
+    index: np.ndarray, place: np.ndarray, seen: np.ndarray, x: np.ndarray, sigma: np.ndarray, atoms: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Phase of the domain of each column (N,), and the local contrast of each of the four phases (4, N)."""
+    cell = index - index.min(0)
+    shape = tuple(cell.max(0) + 1)
+    at = (cell[:, 0], cell[:, 1])
+    grid = np.zeros((4, 2, *shape))
+    for k in range(4):
+        here = seen & (place == k)
+        grid[k, 0][cell[here, 0], cell[here, 1]] = x[here]
+        grid[k, 1][cell[here, 0], cell[here, 1]] = 1.0
+    wide = _local(grid, _WINDOW)
+    everywhere = grid[:, 0].sum((1, 2)) / grid[:, 1].sum((1, 2))
+    main = int(np.argmax(everywhere))
+    columns = 4 * np.pi * _WINDOW**2 / 4
+    p = min(max(float(x[seen].mean()), 0.02), 0.98)
+    noise = np.sqrt((p * (1 - p) / atoms + float((sigma[seen] ** 2).mean())) * 2 / columns) * 4 / 3
+    phase = np.where(wide.max(0) > wide[main] + 5 * noise, wide.argmax(0), main)
+    if (phase == main).all():
+        return phase[at], wide[:, at[0], at[1]]
+    near = np.array([ndimage.maximum_filter(phase == k, 7) for k in range(4)])
+    phase = np.where(near, _local(grid, 1.0), -np.inf).argmax(0)
+    return phase[at], wide[:, at[0], at[1]]
+
+
+def _local(grid: np.ndarray, window: float) -> np.ndarray:
+    """Contrast of each phase within a Gaussian window, (4, ...)."""
+    smooth = ndimage.gaussian_filter(grid, (0, 0, window, window), mode="constant", truncate=3)
+    mean = smooth[:, 0] / np.maximum(smooth[:, 1], 1e-6)
+    return np.asarray(mean - (mean.sum(0) - mean) / 3)
+
+
+def _at_boundary(index: np.ndarray, phases: np.ndarray) -> np.ndarray:
+    """Which columns have a neighbour in another domain, (N,)."""
+    cell = index - index.min(0)
+    grid = np.full(tuple(cell.max(0) + 1), -1)
+    grid[cell[:, 0], cell[:, 1]] = phases
+    low = ndimage.minimum_filter(np.where(grid < 0, 9, grid), 3, mode="nearest")
+    high = ndimage.maximum_filter(grid, 3, mode="nearest")
+    return np.asarray((low != high)[cell[:, 0], cell[:, 1]])

@@ -1,0 +1,320 @@
+"""The classical reading of an image: columns by filtering and maximum likelihood, order from their intensities."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from matstudio.domain.estimate import Estimate, Model, Quantity
+from matstudio.domain.frame import Frame
+from matstudio.domain.material import PROTOTYPES, Prototype
+from matstudio.domain.structure import SiteModel
+from matstudio.modalities.image import detect
+from matstudio.modalities.image.fit import Columns, fit
+from matstudio.modalities.image.forward import FWHM, cross_section_A2
+from matstudio.modalities.image.lattice import Lattice, correlated, square
+from matstudio.modalities.image.order import Order, Sample, cross_section_ratio, measure
+
+_UNITS_A = {"Å": 1.0, "A": 1.0, "angstrom": 1.0, "nm": 10.0, "pm": 0.01, "µm": 1e4, "um": 1e4, "m": 1e10}
+_PROBE_A = 0.94  # FWHM of a column where nothing says more (sigma 0.40 Å)
+_SIGNIFICANT = 3.0
+_MOST = 6000  # columns that are fitted; of more, the brightest
+_DOSE_ERROR = 0.03  # relative error of dose, detector and cross section together
+_TILE = 16  # pixels of the frame to one of the order map
+
+
+class Baseline:
+    """Column finder and, for a known alloy, order parameter; implements `Inverse`.
+
+    Places that stand out of the noise (alone or, in a pattern, together) are refined by one maximum-likelihood fit of
+    Gaussians. Dark columns are found too: `metadata["polarity"]`, else the mode, else the skewness says which.
+
+    Quantities: "columns" (number); for a periodic image with a calibrated axis "lattice_a" (Å, the shorter vector of
+    the projected lattice; the cube edge for a known material); for a known material "order_parameter" and, where dose
+    and "thickness_cells" are given, "composition".
+    Arrays: those of `Estimate`, and for a known material "order_map", local order parameter in tiles of 16 x 16 pixels.
+    """
+
+    name = "baseline"
+    version = "1"
+
+    def __call__(self, frame: Frame) -> Estimate:
+        began = time.perf_counter()
+        image = _checked(frame)
+        meta = frame.metadata
+        pixel = pixel_A(frame)
+        counts = meta.get("quantity") == "counts"
+        prototype = PROTOTYPES.get(str(meta.get("material", "")))
+        parts: dict[str, Any] = {}
+        if prototype is not None and pixel is not None:
+            parts = _alloy(image, frame, prototype, pixel, counts)
+        if not parts:
+            parts = _any(image, frame, pixel, counts)
+            if prototype is not None:
+                parts["notes"] += (f"no [001] columns of {prototype.name} seen",)
+        return Estimate(
+            stream=frame.stream,
+            seq=frame.seq,
+            t=(frame.t_start + frame.t_end) / 2,
+            model=Model(self.name, self.version, _checksum()),
+            seconds=time.perf_counter() - began,
+            **parts,
+        )
+
+
+@cache
+def _checksum() -> str:
+    here = Path(__file__).parent
+    source = b"".join(
+        (here / n).read_bytes() for n in ("detect.py", "fit.py", "lattice.py", "order.py", "reconstruct.py")
+    )
+    return hashlib.sha256(source).hexdigest()[:16]
+
+
+def pixel_A(frame: Frame) -> float | None:
+    """Pixel size in Å, or None where the axes have no length unit or differ from each other."""
+    scales = [abs(a.scale) * _UNITS_A.get(a.units, 0.0) for a in frame.axes]
+    same = len(scales) == 2 and scales[0] > 0 and abs(scales[0] / scales[1] - 1 if scales[1] else 1) < 0.01
+    return scales[0] if same and math.isfinite(scales[0]) else None
+
+
+def _checked(frame: Frame) -> np.ndarray:
+    """The frame's data as float64, or the reason why it cannot be read."""
+    data = frame.data
+    what = f"{frame.stream} #{frame.seq}"
+    if data.ndim != 2 or data.dtype.kind not in "uif":
+        raise ValueError(f"{what}: an image of numbers has 2 dimensions, this is {data.dtype} {data.shape}")
+    if min(data.shape) < 24 or data.size > 64e6:
+        raise ValueError(f"{what}: {data.shape[0]} x {data.shape[1]} pixels; 24 x 24 to 64 million can be read")
+    image = data.astype(np.float64)
+    finite = np.isfinite(image)
+    if finite.mean() < 0.9:
+        raise ValueError(f"{what}: {100 * (1 - finite.mean()):.0f} % of the pixels are not finite")
+    if not finite.all():
+        image[~finite] = np.median(image[finite])
+    if not image.max() > image.min():
+        raise ValueError(f"{what}: every pixel has the value {image.flat[0]:g}")
+    return image
+
+
+def _sign(image: np.ndarray, frame: Frame, width: float) -> int:
+    given = frame.metadata.get("polarity")
+    if given in (1, -1):
+        return int(given)
+    mode = str(frame.metadata.get("mode", "")).upper()
+    if "HAADF" in mode or "MAADF" in mode:
+        return 1
+    return -1 if mode in ("ABF", "BF") else detect.polarity(image, width)
+
+
+def _any(image: np.ndarray, frame: Frame, pixel: float | None, counts: bool) -> dict[str, Any]:
+    """Columns of an image of which nothing is known but perhaps its pixel size."""
+    columns = find_columns(image, pixel, counts, lambda width: _sign(image, frame, width))
+    quantities = {"columns": _number(columns)}
+    notes: tuple[str, ...] = (f"{len(columns.xy)} columns",)
+    if len(columns.xy) >= 12:
+        spacing = float(np.median(cKDTree(columns.xy).query(columns.xy, k=2)[0][:, 1]))
+        lattice = correlated(ndimage.gaussian_filter(image, 0.3 * spacing / FWHM * 2), 0.7 * spacing)
+        if lattice is not None and pixel is not None:
+            length = float(np.hypot(*lattice.basis.T).min()) * pixel
+            quantities["lattice_a"] = Quantity(length, max(lattice.sigma, 1e-3) * length, "Å")
+    return {"quantities": quantities, "arrays": _arrays(columns), "notes": notes}
+
+
+def find_columns(image: np.ndarray, pixel: float | None, counts: bool, sign: Any) -> Columns:
+    """Columns of any image.
+
+    Args:
+        image: (H, W) finite.
+        pixel: its size in Å, or None.
+        counts: whether the values are electrons.
+        sign: called with the columns' width in pixels, gives +1 or -1.
+    """
+    variance = (
+        max(float(image.mean()), 1e-9) if counts else max(detect.noise_variance(image), 1e-12 * float(image.var()))
+    )
+    spectrum = detect.Spectrum(image, variance)
+    if pixel is None:
+        widths = 1.2 * 1.4 ** np.arange(7)
+    else:
+        widths = np.array([0.28, 0.36, 0.46, 0.6]) / pixel
+        widths = np.clip(widths, 0.9, min(image.shape) / 12)
+    polarity = sign(float(widths[len(widths) // 2]))
+    width = detect.best_width(spectrum, polarity, np.unique(widths))
+    xy = detect.find(spectrum, width, polarity)
+    if len(xy) > _MOST:
+        shown = ndimage.map_coordinates(ndimage.gaussian_filter(image, width), xy[:, ::-1].T, order=1) * polarity
+        xy = xy[np.argsort(-shown)[:_MOST]]
+    if not len(xy):
+        nothing = np.zeros(0)
+        return Columns(np.zeros((0, 2)), nothing, nothing, np.zeros((0, 2)), nothing, image, 0.0)
+    length = max(4 * width, 1.2 * _spacing(xy, width))
+    columns = fit(
+        image,
+        xy,
+        np.full(len(xy), width),
+        sign=polarity,
+        counts=counts,
+        rounds=6,
+        length=length,
+        hold=0.6 * width,
+    )
+    inside = np.all((columns.xy > -0.5) & (columns.xy < np.array(image.shape[::-1]) - 0.5), axis=1)
+    return columns.take(inside & (columns.significance > _SIGNIFICANT))
+
+
+def _spacing(xy: np.ndarray, width: float) -> float:
+    return float(np.median(cKDTree(xy).query(xy, k=2)[0][:, 1])) if len(xy) > 1 else 4 * width
+
+
+def _number(columns: Columns) -> Quantity:
+    weak = int((columns.significance < 5).sum())
+    return Quantity(float(len(columns.xy)), math.sqrt(1.0 + weak), "1")
+
+
+def _arrays(columns: Columns) -> dict[str, np.ndarray]:
+    return {
+        "columns": columns.xy,
+        "columns_sigma": columns.sigma_xy,
+        "columns_intensity": columns.amplitude,
+    }
+
+
+def _alloy(image: np.ndarray, frame: Frame, prototype: Prototype, pixel: float, counts: bool) -> dict[str, Any]:
+    """Columns, order and structure of a known alloy seen along [001]; {} where its lattice is not seen."""
+    meta = frame.metadata
+    temperature = float(meta.get("stage_temperature_K", 300.0))
+    temperature = temperature if 0 < temperature < 3000 else 300.0
+    heat = [e.u_iso(temperature) for e in (prototype.majority, prototype.minority)]
+    probe = float(meta.get("probe_fwhm_A", _PROBE_A)) / FWHM
+    width = math.sqrt(probe**2 + sum(heat) / 2) / pixel
+    variance = float(image.mean()) if counts else detect.noise_variance(image)
+    found = detect.find(detect.Spectrum(image, max(variance, 1e-12)), width, 1)
+    lattice = square(found, prototype.a(temperature) / 2 / pixel)
+    if lattice is None:
+        return {}
+    sample = Sample(
+        numbers=(prototype.majority.number, prototype.minority.number),
+        composition=float(meta.get("composition", 0.25)),
+        atoms=int(meta.get("thickness_cells", 16)),
+    )
+    index = lattice.within(image.shape, 2.5 * width)
+    columns, order, seen = _fit_alloy(image, lattice.at(index), index, width, heat, pixel, counts, sample)
+    refined = _refined(index, columns)
+    cube = 2 * math.sqrt(abs(np.linalg.det(refined.basis))) * pixel
+    quantities = {
+        "columns": _number(columns.take(seen)),
+        "order_parameter": Quantity(order.s, order.sigma, "1"),
+        "lattice_a": Quantity(cube, max(refined.sigma, 2e-4) * cube, "Å"),
+    }
+    absolute = _composition(columns.amplitude[seen], frame, prototype, sample)
+    if absolute is not None:
+        quantities["composition"] = absolute
+    shown = columns.take(seen)
+    fraction = np.clip(order.fraction, 0, 1)
+    arrays = _arrays(shown) | {
+        "columns_au": fraction[seen],
+        "columns_au_sigma": order.fraction_sigma[seen],
+        "order_map": _map(refined, index, order, image.shape),
+    }
+    domains = len(np.unique(order.phases[seen]))
+    notes = (f"{seen.sum()} columns",) + ((f"{domains} antiphase domains",) if domains > 1 else ())
+    structure = _structure(index, columns, order, seen, image.shape, pixel, cube, prototype, sample.atoms)
+    return {"quantities": quantities, "arrays": arrays, "notes": notes, "structure": structure}
+
+
+def _fit_alloy(
+    image: np.ndarray,
+    start: np.ndarray,
+    index: np.ndarray,
+    width: float,
+    heat: list[float],
+    pixel: float,
+    counts: bool,
+    sample: Sample,
+) -> tuple[Columns, Order, np.ndarray]:
+    """Columns on the sites of a lattice, those just outside the image too, and what they say; and which are inside.
+
+    The heavier element vibrates otherwise than the lighter one, so a column's width follows its composition; that is
+    fitted in the second turn with what the first one found.
+    """
+    seen = np.all((start >= 0) & (start <= np.array(image.shape[::-1]) - 1), axis=1)
+    ratio = cross_section_ratio(sample.numbers)
+    fraction, widths, place = np.full(len(index), sample.composition), np.full(len(index), width), start
+    for rounds in (4, 2):
+        share = fraction * ratio / (1 + fraction * (ratio - 1))  # of the intensity, the minority's
+        relative = np.sqrt(1 + (share - 0.5) * (heat[1] - heat[0]) / (width * pixel) ** 2)
+        columns = fit(
+            image, place, widths * relative, sign=1, counts=counts, rounds=rounds, length=None, hold=0.3, anchor=start
+        )
+        widths, place = columns.width / relative, columns.xy
+        order = measure(index, seen, columns.amplitude, columns.sigma_amplitude, sample)
+        fraction = np.clip(order.fraction, 0, 1)
+    return columns, order, seen
+
+
+def _refined(index: np.ndarray, columns: Columns) -> Lattice:
+    """The lattice through the fitted columns, by least squares weighted with their errors."""
+    weight = 1.0 / np.maximum(columns.sigma_xy.mean(1), 0.02)
+    design = np.c_[np.ones(len(index)), index] * weight[:, None]
+    solution = np.linalg.lstsq(design, columns.xy * weight[:, None], rcond=None)[0]
+    residual = columns.xy * weight[:, None] - design @ solution
+    error = np.sqrt((residual**2).mean() * np.trace(np.linalg.inv(design.T @ design)[1:, 1:]) / 2)
+    return Lattice(solution[1:], solution[0], float(error / np.hypot(*solution[1])))
+
+
+def _composition(amplitude: np.ndarray, frame: Frame, prototype: Prototype, sample: Sample) -> Quantity | None:
+    """Minority fraction from the absolute intensity, where dose, thickness and detector are known to 3 %."""
+    meta = frame.metadata
+    needed = ("dose_e_per_A2", "thickness_cells", "collection_mrad", "beam_energy_keV")
+    if meta.get("quantity") != "counts" or any(k not in meta for k in needed):
+        return None
+    inner, outer = meta["collection_mrad"]
+    section = cross_section_A2(np.array(sample.numbers), float(meta["beam_energy_keV"]), (float(inner), float(outer)))
+    per_atom = float(amplitude.mean()) / (float(meta["dose_e_per_A2"]) * sample.atoms)
+    gap = float(section[1] - section[0])
+    return Quantity((per_atom - float(section[0])) / gap, _DOSE_ERROR * per_atom / gap, "1")
+
+
+def _map(lattice: Lattice, index: np.ndarray, order: Order, shape: tuple[int, int]) -> np.ndarray:
+    """Local order parameter in tiles of the frame, (H // 16, W // 16)."""
+    low = index.min(0)
+    grid = np.full(tuple(index.max(0) - low + 1), order.s)
+    grid[tuple((index - low).T)] = order.local
+    rows, columns = (np.arange(n // _TILE) * _TILE + _TILE / 2 - 0.5 for n in shape)
+    xy = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
+    at = (xy - lattice.origin) @ np.linalg.inv(lattice.basis) - low
+    return np.asarray(ndimage.map_coordinates(grid, at.T, order=1, mode="nearest")).reshape(len(rows), len(columns))
+
+
+def _structure(
+    index: np.ndarray,
+    columns: Columns,
+    order: Order,
+    seen: np.ndarray,
+    shape: tuple[int, int],
+    pixel: float,
+    cube: float,
+    prototype: Prototype,
+    atoms: int,
+) -> SiteModel:
+    """Every atom of the columns seen: fcc sites along the beam, all of a column with that column's occupancy."""
+    height = np.where(index.sum(1) % 2 == order.phases % 3 % 2, 0.0, 0.5)[seen]
+    z = (height[:, None] + np.arange(atoms)) * cube
+    xy = np.repeat(columns.xy[seen] * pixel, atoms, axis=0)
+    minority = np.repeat(np.clip(order.fraction, 0, 1)[seen], atoms)
+    return SiteModel(
+        cell=np.diag([shape[1] * pixel, shape[0] * pixel, atoms * cube]),
+        positions=np.c_[xy, z.ravel()],
+        species=(prototype.minority.symbol, prototype.majority.symbol),
+        occupancy=np.c_[minority, 1 - minority],
+        sigma=np.repeat(order.fraction_sigma[seen], atoms),
+    )
