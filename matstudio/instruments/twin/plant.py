@@ -139,12 +139,12 @@ class Plant:
         power = self._underway.popleft()
         if self.interlocked:
             power = 0.0
+        self.P = PRESSURE.step(self.P, self.pressure_setpoint, dt)
+        self.c = COMPOSITION.step(self.c, self.composition_setpoint, dt)
         s = float(self.model.step(self.S, self.T, dt, self.P, self.c, kick / math.sqrt(DOMAIN_ATOMS)))
         self.S = min(max(abs(s), LEAST_ORDER), 0.9999 * greatest_order(self.c))
         self.T += dt * (f.ambient_K + f.gain_K * power - self.T) / f.tau_s
         self.sensor_K += dt / f.sensor_lag_s * (self.T - self.sensor_K) if self.lags else self.T - self.sensor_K
-        self.P = PRESSURE.step(self.P, self.pressure_setpoint, dt)
-        self.c = COMPOSITION.step(self.c, self.composition_setpoint, dt)
         self.dose += dt * self.dose_rate
         self.steps += 1
         self._measure(*deviates)
