@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QRect, QSize, Qt
+from PySide6.QtCore import QRect, QSize, Qt
 from PySide6.QtWidgets import QLayout, QLayoutItem
 
 
@@ -48,14 +48,23 @@ class FlowLayout(QLayout):
         return QSize(max((s.width() for s in sizes), default=0), max((s.height() for s in sizes), default=0))
 
     def _place(self, rect: QRect, move: bool) -> int:
-        x, y, row = rect.x(), rect.y(), 0
+        rows: list[list[QLayoutItem]] = [[]]
+        x = 0
         for item in self._items:
             if item.isEmpty():
                 continue
-            size = item.sizeHint()
-            if x > rect.x() and x + size.width() > rect.x() + rect.width():
-                x, y, row = rect.x(), y + row + self.spacing(), 0
-            if move:
-                item.setGeometry(QRect(QPoint(x, y), size))
-            x, row = x + size.width() + self.spacing(), max(row, size.height())
-        return y + row - rect.y()
+            width = item.sizeHint().width()
+            if rows[-1] and x + width > rect.width():
+                rows.append([])
+                x = 0
+            rows[-1].append(item)
+            x += width + self.spacing()
+        y = rect.y()
+        for row in rows:
+            high, x = max((i.sizeHint().height() for i in row), default=0), rect.x()
+            for item in row if move else ():
+                width = min(item.sizeHint().width(), rect.width())
+                item.setGeometry(QRect(x, y, width, high))
+                x += width + self.spacing()
+            y += high + self.spacing()
+        return y - self.spacing() - rect.y()

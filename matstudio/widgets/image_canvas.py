@@ -67,6 +67,7 @@ class ImageCanvas(GraphView):
         self._axes: tuple[Axis, Axis] | None = None
         self._log, self._auto, self._levels = False, True, (0.0, 1.0)
         self._last = -math.inf
+        self.box.sigRangeChanged.connect(self._fit_points)
         self.set_colormap(COLORMAPS[0])
         self._dress()
 
@@ -128,6 +129,7 @@ class ImageCanvas(GraphView):
     def set_points(self, layer: str, xy: np.ndarray, values: np.ndarray | None = None) -> None:
         """Small marks at `xy` (N, 2) pixels; `values` (N,) in 0..1 colour them from copper to gold."""
         self._layer(layer, Points).place(*self._to_view(xy), values)
+        self._fit_points()
 
     def set_circles(self, layer: str, xy: np.ndarray, radii: np.ndarray) -> None:
         """Ellipses at `xy` (N, 2) pixels with half axes `radii` (N, 2) pixels."""
@@ -191,6 +193,16 @@ class ImageCanvas(GraphView):
             item.setVisible(name not in self._hidden)
             self.box.addItem(item, ignoreBounds=True)
         return item
+
+    def _fit_points(self, *_: object) -> None:
+        if self._axes is None:
+            return
+        row, column = self._axes
+        shown = self.box.viewRect()
+        for item in self._layers.values():
+            if isinstance(item, Points) and len(item.data):
+                apart = math.sqrt(abs(row.scale * row.size * column.scale * column.size) / len(item.data))
+                item.fit(apart / shown.width() * self.box.width())
 
     def _pair(self) -> tuple[Axis, Axis]:
         if self._axes is None:

@@ -34,10 +34,11 @@ def subsample(data: np.ndarray, limit: int = _SAMPLE) -> np.ndarray:
     return values[np.isfinite(values)]
 
 
-def measure(sample: np.ndarray, low: float = 1.0, high: float = 99.7, bins: int = 96) -> Measured:
+def measure(sample: np.ndarray, low: float = 1.0, high: float = 99.7, bins: int = 64) -> Measured:
     """Percentile levels (`low`, `high` in %) and histogram of a subsample of finite values, shape (n,).
 
-    An empty or constant sample gives levels one apart, so that an image can always be drawn with them.
+    Bins of whole numbers are whole numbers wide, so that none catches more of them than its neighbour. An empty or
+    constant sample gives levels one apart, so that an image can always be drawn with them.
     """
     if sample.size == 0:
         return Measured(0.0, 1.0, np.linspace(0.0, 1.0, bins + 1), np.zeros(bins, int))
@@ -48,6 +49,9 @@ def measure(sample: np.ndarray, low: float = 1.0, high: float = 99.7, bins: int 
     start, stop = max(least, below - 0.5 * span), min(most, above + 0.5 * span)
     if not stop > start:
         start, stop = below, above
+    if np.array_equal(sample, np.rint(sample)):
+        width = math.ceil((stop - start) / bins)
+        start, stop = math.floor(start) - 0.5, math.floor(start) - 0.5 + width * bins
     counts, edges = np.histogram(sample, bins, (start, stop))
     return Measured(below, above, edges, counts)
 

@@ -24,9 +24,15 @@ class Points(pg.ScatterPlotItem):
     """Small marks of constant size on the screen, optionally coloured by a value in 0..1."""
 
     def __init__(self) -> None:
-        super().__init__(pxMode=True, size=5, symbol="o", pen=pg.mkPen(CASING, width=0.7))
+        super().__init__(pxMode=True, size=3, symbol="o", pen=pg.mkPen(CASING, width=0.7))
         self._low, self._high = QColor("#c8754a"), QColor("#ffd24a")
         self.setZValue(10)
+
+    def fit(self, pixels: float) -> None:
+        """Choose the size: a quarter of the marks' spacing (`pixels` on the screen), from 3 to 8 pixels."""
+        size = int(np.clip(round(pixels / 4), 3, 8))
+        if size != self.opts["size"]:
+            self.setSize(size)
 
     def place(self, x: np.ndarray, y: np.ndarray, values: np.ndarray | None) -> None:
         """Put the marks at x, y (N,); `values` (N,) in 0..1 colour them from copper to gold, NaN as without values."""

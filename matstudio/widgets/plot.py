@@ -79,7 +79,7 @@ class _Marks(pg.GraphicsObject):
                 wide = metrics.horizontalAdvance(mark.text) + 4
                 x = right + 3 if mark.to is None else left + 3
                 if x + wide > area.width():
-                    x = left - 3 - wide
+                    x = left - 3 - wide if left - 3 - wide > 0 else max(area.width() - wide, 0.0)
                 box = QRectF(x, 0, wide, metrics.height())
                 while any(box.intersects(other) for other in taken) and box.bottom() < area.height() * 0.7:
                     box.translate(0, metrics.height() * 0.5)
@@ -126,12 +126,12 @@ class LinePlot(GraphView):
         self._dress()
 
     def set_axes(self, x: str, x_unit: str, y: str = "", y_unit: str = "") -> None:
-        """Name and unit of each axis; an empty name leaves the label out."""
+        """Name and unit of each axis; without both the label is left out."""
         self._units = (x_unit, y_unit)
         for side, name, unit in (("bottom", x, x_unit), ("left", y, y_unit)):
             axis = self.plot.getAxis(side)
-            axis.setLabel(" / ".join(t for t in (name, unit) if t) if name else None)
-            axis.showLabel(bool(name))
+            axis.setLabel(" / ".join(t for t in (name, unit) if t))
+            axis.showLabel(bool(name or unit))
 
     def set_title(self, text: str) -> None:
         """A short text inside the plot, upper left ("T / K")."""

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import time
+from typing import TYPE_CHECKING
+
 import numpy as np
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QOffscreenSurface, QOpenGLContext, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from matstudio.domain.structure import SiteModel
 from matstudio.widgets.atoms import BY, ramp, species_colour
 from matstudio.widgets.flow import FlowLayout
 
+if TYPE_CHECKING:
+    from matstudio.widgets.structure_scene import Scene
+
 NO_GL = "No OpenGL: the 3D view needs it"
+_PERIOD = 0.5
 _VIEWS = {"along [001]": (-90.0, 0.0), "general": (24.0, 32.0)}
 
 
@@ -44,7 +51,8 @@ class StructureCanvas(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._model: SiteModel | None = None
-        self._by, self._view_name, self._scene = BY[0], "along [001]", None
+        self._by, self._view_name, self._aimed = BY[0], "along [001]", False
+        self._scene: Scene | None = None
         self._stage = QVBoxLayout()
         self._stage.setContentsMargins(0, 0, 0, 0)
         self._empty = QLabel("no structure yet")
@@ -53,17 +61,20 @@ class StructureCanvas(QWidget):
         self._stage.addWidget(self._empty, 1)
         self._legend = QLabel()
         self._legend.setTextFormat(Qt.TextFormat.RichText)
-        self._buttons: dict[str, QPushButton] = {}
-        bar = FlowLayout()
-        for name in (*BY, *_VIEWS):
-            button = QPushButton(name, checkable=name in BY)
-            button.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
-            button.clicked.connect(lambda _=False, n=name: self.colour_by(n) if n in BY else self.look(n))
-            self._buttons[name] = button
-            bar.addWidget(button)
-        foot = QHBoxLayout()
+        self._choice = QComboBox()
+        self._choice.addItems([f"colour: {by}" for by in BY])
+        self._choice.setAccessibleName("colour by")
+        self._choice.activated.connect(lambda i: self.colour_by(BY[i]))
+        foot = FlowLayout(8)
+        foot.addWidget(self._choice)
+        for name in _VIEWS:
+            button = QPushButton(name)
+            button.clicked.connect(lambda _=False, n=name: self.look(n))
+            foot.addWidget(button)
         foot.addWidget(self._legend)
-        foot.addLayout(bar, 1)
+        self._later = QTimer(self, singleShot=True)
+        self._later.timeout.connect(self._place)
+        self._last = time.monotonic() - _PERIOD
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(self._stage, 1)
@@ -81,26 +92,25 @@ class StructureCanvas(QWidget):
         return self._model
 
     def set_structure(self, model: SiteModel) -> None:
-        """Show these sites. Sites that are not finite are left out; the camera stays unless the box changes."""
+        """Show these sites. Sites that are not finite are left out; the camera stays unless the box changes.
+        Drawn at most twice a second, and only while the widget can be seen."""
         finite = np.isfinite(model.positions).all(axis=1)
         if not finite.all():
             model = SiteModel(
                 model.cell, model.positions[finite], model.species, model.occupancy[finite], model.sigma[finite]
             )
         old, self._model = self._model, model
-        if self._scene is not None:
-            self._scene.place(model, self._by)
-            if old is None or not np.allclose(old.cell, model.cell, rtol=0.05):
-                self.look(self._view_name)
+        if old is None or not np.allclose(old.cell, model.cell, rtol=0.05):
+            self._aimed = False
+        if not self._later.isActive():
+            self._later.start(max(0, round(1000 * (self._last + _PERIOD - time.monotonic()))))
         self._tell()
 
     def colour_by(self, by: str) -> None:
         """Colour the sites by one of `atoms.BY`."""
         self._by = by
-        for name in BY:
-            self._buttons[name].setChecked(name == by)
-        if self._scene is not None and self._model is not None:
-            self._scene.place(self._model, by)
+        self._choice.setCurrentIndex(BY.index(by))
+        self._place()
         self._tell()
 
     def look(self, view: str) -> None:
@@ -113,6 +123,7 @@ class StructureCanvas(QWidget):
 
     def shutdown(self) -> None:
         """Free the OpenGL context. The next show makes a new one."""
+        self._later.stop()
         scene, self._scene = self._scene, None
         if scene is not None:
             self._stage.removeWidget(scene.native)
@@ -123,6 +134,8 @@ class StructureCanvas(QWidget):
         super().showEvent(event)
         if self._scene is None:
             self._make_scene()
+        else:
+            self._place()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.shutdown()
@@ -147,8 +160,16 @@ class StructureCanvas(QWidget):
             return
         self._empty.hide()
         self._stage.addWidget(self._scene.native, 1)
-        if self._model is not None:
-            self._scene.place(self._model, self._by)
+        self._aimed = False
+        self._place()
+
+    def _place(self) -> None:
+        if self._scene is None or self._model is None or not self.isVisible():
+            return
+        self._last = time.monotonic()
+        self._scene.place(self._model, self._by)
+        if not self._aimed:
+            self._aimed = True
             self.look(self._view_name)
 
     def _tell(self) -> None:

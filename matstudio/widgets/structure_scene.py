@@ -14,7 +14,7 @@ from matstudio.widgets.atoms import box_edges, colours, surface
 from matstudio.widgets.colours import scheme
 
 MANY = 20_000
-_DIAMETER = 2.4
+_DIAMETER = 2.2
 _SETTLE_MS = 250
 
 
@@ -35,12 +35,15 @@ class Scene:
         self.native.setAttribute(Qt.WidgetAttribute.WA_DontCreateNativeAncestors)
         self.native.setAttribute(Qt.WidgetAttribute.WA_NativeWindow)
         self._view = self._canvas.central_widget.add_view()
-        self._view.camera = scene.cameras.TurntableCamera(fov=20, elevation=-90, azimuth=0)
+        self._view.camera = scene.cameras.TurntableCamera(fov=0, elevation=-90, azimuth=0)
         self._atoms = scene.visuals.Markers(scaling="scene", antialias=0, spherical=True, parent=self._view.scene)
-        self._atoms.light_position = (0.4, -0.6, -0.7)
+        self._atoms.light_position = (-0.4, -0.5, 0.8)
+        self._atoms.light_ambient = 0.25
         self._box = scene.visuals.Line(connect="segments", method="gl", parent=self._view.scene)
         self._axes = scene.visuals.Line(connect="segments", method="gl", parent=self._view.scene)
-        self._names = scene.visuals.Text(["x", "y", "z"], font_size=9, parent=self._view.scene)
+        self._names = scene.visuals.Text(
+            ["x", "y", "z"], font_size=parent.font().pointSizeF() * 0.9, parent=self._view.scene
+        )
         self._all: tuple[np.ndarray, np.ndarray] | None = None
         self._outer: np.ndarray | None = None
         self._moving = False
@@ -86,9 +89,9 @@ class Scene:
             low, high = np.zeros(3), np.asarray(cell).sum(axis=0)
         camera.center = tuple((low + high) / 2)
         flat = abs(elevation) == 90
-        camera.scale_factor = float(
-            max(high[0] - low[0], high[1] - low[1]) * 1.3 if flat else np.linalg.norm(high - low)
-        )
+        camera.fov = 0 if flat else 20
+        extent = max(high[:2] - low[:2]) if flat else np.linalg.norm(high - low)
+        camera.scale_factor = float(extent + 2 * _DIAMETER) * (1.35 if flat else 1.1)
         self._canvas.update()
 
     def close(self) -> None:

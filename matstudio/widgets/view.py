@@ -12,12 +12,24 @@ from matstudio.widgets.colours import Scheme, scheme
 from matstudio.widgets.text import scaled
 
 
+class Axis(pg.AxisItem):
+    """An axis whose large numbers are short ("120 k") and whose minus is a minus."""
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        most = max((abs(v * scale) for v in values), default=0.0)
+        for size, letter in ((1e6, "M"), (1e3, "k")):
+            if 1e7 > most / size >= 10:
+                texts = super().tickStrings(values, scale / size, spacing)
+                return [f"{t} {letter}".replace("-", "−") if float(t) else "0" for t in texts]
+        return [t.replace("-", "−") for t in super().tickStrings(values, scale, spacing)]
+
+
 class GraphView(pg.GraphicsView):
     """One pyqtgraph plot area without its menus and buttons. Double click shows everything."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, useOpenGL=False)
-        self.plot = pg.PlotItem(enableMenu=False)
+        self.plot = pg.PlotItem(enableMenu=False, axisItems={side: Axis(side) for side in ("left", "bottom")})
         self.plot.hideButtons()
         self.setCentralItem(self.plot)
         self.box: pg.ViewBox = self.plot.getViewBox()
@@ -64,7 +76,7 @@ class GraphView(pg.GraphicsView):
             axis.setTickFont(small)
             axis.label.setFont(small)
         half = self.fontMetrics().height() * 0.4
-        self.plot.setContentsMargins(0, half, half, 0)
+        self.plot.setContentsMargins(half, half, half, 0)
         self.recolour(colours)
 
     def _moved(self, where: QPointF) -> None:

@@ -1,0 +1,73 @@
+"""Viewer of spectra: counts over energy, the background, and the edges found."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtWidgets import QWidget
+
+from matstudio.domain.estimate import Estimate
+from matstudio.domain.frame import Frame
+from matstudio.widgets.plot import LinePlot, Mark
+from matstudio.widgets.text import number
+from matstudio.widgets.viewer import FrameViewer
+
+
+class Viewer(FrameViewer):
+    """Spectrum at the left; overlays and what the model says at the right."""
+
+    LABELS = {  # noqa: RUF012
+        "order_parameter": "Order S",
+        "composition": "Au fraction",
+        "au_neighbours": "Au neighbours",
+        "neighbours_au": "Au neighbours",
+        "edge_energy": "Edge",
+    }
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("Spectrum", parent)
+        self.plot = LinePlot()
+        self.stage.addWidget(self.plot)
+        self._edges = self.toggle("edges")
+        self._background = self.toggle("background (dashed)")
+        self._edges.toggled.connect(lambda on: self.plot.set_visible("edges", on))
+        self._background.toggled.connect(lambda on: self.plot.set_visible("background", on))
+        self._axis = None
+
+    def draw_frame(self, frame: Frame) -> None:
+        """Draw a spectrum (channels,)."""
+        if frame.data.ndim != 1 or frame.data.dtype.kind not in "biuf":
+            raise ValueError(f"not a spectrum: {frame.data.dtype} {frame.data.shape}")
+        axis = frame.axes[0]
+        if axis != self._axis:
+            for name in ("background", "edges"):
+                self.plot.remove(name)
+            unit = str(frame.metadata.get("unit", ""))
+            self.plot.set_axes(axis.name, axis.units, "", unit if unit not in ("", "1") else "counts")
+            self._axis = axis
+        self.plot.set_line("spectrum", axis.values, frame.data)
+
+    def draw_estimate(self, estimate: Estimate) -> None:
+        """Draw the background and a labelled line at each edge."""
+        background = estimate.arrays.get("background")
+        if background is not None and self._axis is not None and background.shape == (self._axis.size,):
+            self.plot.set_line("background", self._axis.values, background, "second", dashed=True)
+        else:
+            self.plot.remove("background")
+        self.plot.set_marks("edges", [Mark(energy, text) for energy, text in self._labelled(estimate)])
+
+    def rows(self, estimate: Estimate) -> list[tuple[str, str]]:
+        """The edges, with energy and probability."""
+        return [("Edge", text) for _, text in self._labelled(estimate)][:6]
+
+    def _labelled(self, estimate: Estimate) -> list[tuple[float, str]]:
+        energies = np.ravel(estimate.arrays.get("edges_eV", ()))
+        chances = np.ravel(estimate.arrays.get("edges_p", ()))
+        names = estimate.labels.get("edges", ())
+        unit = "eV" if self._axis is None else self._axis.units
+        found = []
+        for i, energy in enumerate(energies):
+            if np.isfinite(energy):
+                name = names[i] if i < len(names) else "edge"
+                chance = f" p {number(float(chances[i]), 2)}" if i < len(chances) else ""
+                found.append((float(energy), f"{name} {number(float(energy), 1)} {unit}{chance}"))
+        return found

@@ -1,0 +1,219 @@
+"""What every viewer has: a head line, a picture, and beside it a column with what the models say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from matstudio.domain.estimate import Estimate
+from matstudio.domain.frame import Frame
+from matstudio.widgets.flow import FlowLayout
+from matstudio.widgets.rows import Line, Rows
+from matstudio.widgets.text import duration, with_sigma
+
+STALE_S = 2.0
+
+
+class FrameViewer(QWidget):
+    """Shows the newest frame of one stream and the newest estimate, which may be of an older frame.
+
+    A subclass puts its picture into `stage`, its own widgets above (`column`) and below (`below`) the rows, and gives
+    `draw_frame`, `draw_estimate` and `rows`. What it cannot show (`ValueError`) becomes one line above the picture.
+
+    Signals:
+        title_changed (str): what is shown ("Image HAADF 512×512").
+    """
+
+    title_changed = Signal(str)
+    LABELS: Mapping[str, str] = {}
+
+    def __init__(self, kind: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._kind, self._paused, self._stale = kind, False, False
+        self._frame: Frame | None = None
+        self._held: Frame | None = None
+        self._estimate: Estimate | None = None
+        self._title, self._stats = Line(bold=True), Line("dim", right=True)
+        self._title.set_text(kind)
+        self._state = Line("caution", bold=True)
+        self._state.hide()
+        self._notes = QLabel()
+        self._notes.setWordWrap(True)
+        self._notes.setTextFormat(Qt.TextFormat.PlainText)
+        self._rows = Rows()
+        self.stage, self.column, self.below = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()
+        self._toggles = FlowLayout(8)
+        self.below.addLayout(self._toggles)
+        self._lay_out()
+
+    @property
+    def frame(self) -> Frame | None:
+        """The frame shown."""
+        return self._frame
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """The estimate shown."""
+        return self._estimate
+
+    def show_frame(self, frame: Frame) -> None:
+        """Show a frame; while paused it is kept for later."""
+        if self._paused:
+            self._held = frame
+            return
+        try:
+            self.draw_frame(frame)
+        except ValueError as error:
+            self._say(f"cannot be shown: {error}")
+            return
+        self._frame = frame
+        self._say("")
+        size = "×".join(f"{n:,}" if frame.data.ndim == 1 else str(n) for n in frame.data.shape)
+        title = " ".join(t for t in (self._kind, str(frame.metadata.get("mode", "")), size) if t)
+        if title != self._title.text():
+            self._title.set_text(title)
+            self.title_changed.emit(title)
+
+    def show_estimate(self, estimate: Estimate) -> None:
+        """Show what a model says; left out while paused or before the first frame."""
+        if self._paused or self._frame is None:
+            return
+        try:
+            self.draw_estimate(estimate)
+        except ValueError as error:
+            self._say(f"cannot be shown: {error}")
+            return
+        self._estimate = estimate
+        self._tell()
+
+    def set_paused(self, paused: bool) -> None:
+        """Hold what is shown, or go on with the newest frame."""
+        self._paused = paused
+        held, self._held = self._held, None
+        self._say("")
+        if not paused and held is not None:
+            self.show_frame(held)
+
+    def set_stats(
+        self,
+        text: str | None = None,
+        *,
+        shown: float | None = None,
+        analysed: float | None = None,
+        dropped: int | None = None,
+        age: float | None = None,
+    ) -> None:
+        """Say at the right of the head line how the stream runs.
+
+        Args:
+            text: said as it is, instead of the numbers.
+            shown: frames drawn per second.
+            analysed: frames read by a model per second.
+            dropped: frames lost so far.
+            age: seconds since the exposure of the frame shown ended; beyond 2 s what is shown is greyed.
+        """
+        stale = age is not None and age > STALE_S
+        if text is None:
+            parts = [
+                f"{name} {rate:.1f} Hz" for name, rate in (("shown", shown), ("analysed", analysed)) if rate is not None
+            ]
+            parts += [] if dropped is None else [f"dropped {dropped:,}"]
+            parts += [] if age is None else [f"{'stale' if stale else 'age'} {duration(age)}"]
+            text = "  ".join(parts)
+        self._stats.set_text(text, "caution" if stale else "dim")
+        if stale != self._stale:
+            self._stale = stale
+            self._tell()
+
+    def set_head_visible(self, visible: bool) -> None:
+        """Show the head line, or leave it to the dock's title bar."""
+        self._title.setVisible(visible)
+        self._stats.setVisible(visible)
+
+    def set_colormap(self, name: str) -> None:
+        """Use a colour map of `image_canvas.COLORMAPS`; without effect where nothing is coloured by value."""
+
+    def draw_frame(self, frame: Frame) -> None:
+        """Draw a frame; ValueError with one line where it cannot be drawn."""
+        raise NotImplementedError
+
+    def draw_estimate(self, estimate: Estimate) -> None:
+        """Draw overlays; ValueError with one line where they cannot be drawn."""
+        raise NotImplementedError
+
+    def rows(self, estimate: Estimate) -> list[tuple[str, str]]:
+        """Rows (label, value) that come before the quantities."""
+        return []
+
+    def toggle(self, text: str, checked: bool = True) -> QCheckBox:
+        """A new switch for an overlay, below the rows."""
+        box = QCheckBox(text)
+        box.setChecked(checked)
+        self._toggles.addWidget(box)
+        return box
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _tell(self) -> None:
+        estimate = self._estimate
+        if estimate is None:
+            return
+        rows = self.rows(estimate)
+        for name, q in estimate.quantities.items():
+            rows.append((self.LABELS.get(name, name.replace("_", " ")), with_sigma(q.value, q.sigma, q.unit)))
+        rows.append(("Model", f"{estimate.model.name} {estimate.model.version}"))
+        rows.append(("Latency", f"{1000 * estimate.seconds:.0f} ms" if math.isfinite(estimate.seconds) else "–"))
+        self._rows.set_rows(rows, self._stale)
+        notes = "\n".join(estimate.notes)
+        if notes != self._notes.text():
+            self._notes.setText(notes)
+        self._notes.setVisible(bool(notes))
+        self._fit()
+
+    def _say(self, problem: str) -> None:
+        self._state.set_text("PAUSED" if self._paused and not problem else problem)
+        self._state.setVisible(bool(self._state.text()))
+
+    def _lay_out(self) -> None:
+        head = QHBoxLayout()
+        head.addWidget(self._title)
+        head.addWidget(self._stats, 1)
+        self.stage.setContentsMargins(0, 0, 0, 0)
+        inner = QWidget()
+        inside = QVBoxLayout(inner)
+        inside.setContentsMargins(0, 0, 4, 0)
+        inside.setSpacing(6)
+        inside.addLayout(self.column)
+        inside.addWidget(self._rows)
+        inside.addWidget(self._notes)
+        inside.addLayout(self.below)
+        inside.addStretch(1)
+        self._inner, self._side = inner, QScrollArea()
+        self._side.setFrameShape(QFrame.Shape.NoFrame)
+        self._side.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._side.setWidgetResizable(True)
+        self._side.setWidget(inner)
+        body = QHBoxLayout()
+        body.addLayout(self.stage, 1)
+        body.addWidget(self._side)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addLayout(head)
+        layout.addWidget(self._state)
+        layout.addLayout(body, 1)
+        self._notes.hide()
+
+    def _fit(self) -> None:
+        """Give the column what it asks for, at most 45 % of the width; none where the viewer is very narrow."""
+        em = self.fontMetrics().averageCharWidth()
+        bar = self._side.verticalScrollBar().sizeHint().width()
+        wanted = max(self._inner.sizeHint().width(), self._rows.sizeHint().width() + 4) + bar
+        self._side.setFixedWidth(round(max(min(wanted, 0.45 * self.width()), 16 * em)))
+        self._side.setVisible(self.width() > 44 * em)
