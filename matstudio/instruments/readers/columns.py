@@ -186,6 +186,7 @@ def series(
     """
     if _CELSIUS.fullmatch(unit) or _CELSIUS.fullmatch(name):
         values, unit = values + 273.15, "K"
+        name = "temperature" if _CELSIUS.fullmatch(name) else name
     mean = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else 1.0
     axis = Axis("Time", "s", float(mean) or 1.0, float(times[0]), len(times))
     return Signal(name, None, values, (axis,), name, unit or "1", reader, SERIES, 1, metadata, times)

@@ -73,6 +73,7 @@ def format_text(told: dict[str, Any]) -> str:
     lines = [
         f"{told['file']}: {told['bytes']:,} bytes, read by {told['reader']}, {_count(len(told['signals']), 'signal')}"
     ]
+    told_already: dict[str, Any] = {}
     for s in told["signals"]:
         shape = " x ".join(str(n) for n in s["shape"])
         what = s["kind"] or s["form"]
@@ -82,7 +83,8 @@ def format_text(told: dict[str, Any]) -> str:
         lines.append(f"  {s['title']}: {what}, {shape} {s['dtype']}, {s['quantity']}{unit}{frames}{time}")
         if s["form"] in ("frames", "series"):
             lines += [f"    {_axis(a)}" for a in s["axes"]]
-        lines += [f"    {k}: {_short(v)}" for k, v in s["metadata"].items()]
+        lines += [f"    {k}: {_short(v)}" for k, v in s["metadata"].items() if told_already.get(k) != v]
+        told_already = s["metadata"]
     return "\n".join(lines)
 
 

@@ -1,7 +1,7 @@
 """A session that MatStudio recorded, as replay and `info` see it: frames, their facts, and process values.
 
-The layout stands in docs/recording.md; `matstudio.recording.reader` reads all of it (estimates, states, events), but lies
-above this room.
+The layout stands in docs/recording.md; `matstudio.recording.reader` reads all of it (estimates, states, events), but
+lies above this room.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Replay: recorded files and sessions, played as if they were the instrument. Usage: docs/formats.md."""
