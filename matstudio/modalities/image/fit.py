@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-_REACH = 3.2  # standard deviations that a column's patch holds to each side
+_REACH = 3.6  # standard deviations that a column's patch holds to each side
 _BATCH = 2048
 
 

@@ -13,8 +13,9 @@ from scipy import ndimage
 
 from matstudio.modalities.image.forward import Z_EXPONENT
 
-_UNSEEN = 0.04  # part of the specimen's columns that lies outside the view: 512 pixels of 0.115 Å show 31.5 of 32 rows
-_MODEL = 1e-3  # error of the forward model's Gaussians, in units of the fraction
+_UNSEEN = 0.06  # part of the specimen's columns outside the view: 512 pixels of 0.115 Å show 31 of 32 rows
+_MODEL = 7e-4  # error of the forward model's Gaussians, in units of the fraction
+_COMPOSITION = 5e-4  # error of the composition that is given
 _BOUNDARY = 0.02  # error of S for each unit of the part of the columns that lies at a domain boundary
 _WINDOW = 3.0  # standard deviation of the window in which domains are told apart, columns
 
@@ -45,6 +46,7 @@ class Order:
         fraction_sigma: (N,) standard deviation of it.
         phases: (N,) 0..3, the place of alpha in the domain of each column: parities (i, j) = divmod(phase, 2).
         local: (N,) order parameter around each column.
+        mean: intensity of a column of average composition.
     """
 
     s: float
@@ -53,6 +55,7 @@ class Order:
     fraction_sigma: np.ndarray
     phases: np.ndarray
     local: np.ndarray
+    mean: float
 
 
 def cross_section_ratio(numbers: tuple[int, int]) -> float:
@@ -101,7 +104,7 @@ def measure(index: np.ndarray, seen: np.ndarray, intensity: np.ndarray, sigma: n
         phases = np.full(len(place), best)
     variance += _finite(s, composition, slope, atoms * int(seen.sum())) + _MODEL**2
     local = contrasts[phases, np.arange(len(phases))]
-    return Order(float(s), float(np.sqrt(variance)), fraction, fraction_sigma, phases, local)
+    return Order(float(s), float(np.sqrt(variance)), fraction, fraction_sigma, phases, local, mean)
 
 
 def _contrast(x: np.ndarray, sigma: np.ndarray, alpha: np.ndarray, beta: np.ndarray) -> tuple[float, float]:
@@ -136,7 +139,7 @@ def _finite(s: float, composition: float, slope: float, atoms: int) -> float:
     alpha, beta = (min(max(p, 0.0), 1.0) * (1 - min(max(p, 0.0), 1.0)) for p in (on_alpha, on_beta))
     unseen = _UNSEEN * (alpha / 0.25 + beta / 0.75) / atoms
     drawn = _UNSEEN * (0.25 * alpha + 0.75 * beta) / atoms
-    return unseen + (s / slope) ** 2 * drawn
+    return unseen + (s / slope) ** 2 * (drawn + _COMPOSITION**2)
 
 
 def _domains(

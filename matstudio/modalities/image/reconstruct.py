@@ -215,7 +215,7 @@ def _alloy(image: np.ndarray, frame: Frame, prototype: Prototype, pixel: float, 
         "order_parameter": Quantity(order.s, order.sigma, "1"),
         "lattice_a": Quantity(cube, max(refined.sigma, 2e-4) * cube, "Å"),
     }
-    absolute = _composition(columns.amplitude[seen], frame, prototype, sample)
+    absolute = _composition(order.mean, frame, sample)
     if absolute is not None:
         quantities["composition"] = absolute
     shown = columns.take(seen)
@@ -249,7 +249,7 @@ def _fit_alloy(
     seen = np.all((start >= 0) & (start <= np.array(image.shape[::-1]) - 1), axis=1)
     ratio = cross_section_ratio(sample.numbers)
     fraction, widths, place = np.full(len(index), sample.composition), np.full(len(index), width), start
-    for rounds in (4, 2):
+    for rounds in (3, 3):
         share = fraction * ratio / (1 + fraction * (ratio - 1))  # of the intensity, the minority's
         relative = np.sqrt(1 + (share - 0.5) * (heat[1] - heat[0]) / (width * pixel) ** 2)
         columns = fit(
@@ -271,7 +271,7 @@ def _refined(index: np.ndarray, columns: Columns) -> Lattice:
     return Lattice(solution[1:], solution[0], float(error / np.hypot(*solution[1])))
 
 
-def _composition(amplitude: np.ndarray, frame: Frame, prototype: Prototype, sample: Sample) -> Quantity | None:
+def _composition(mean: float, frame: Frame, sample: Sample) -> Quantity | None:
     """Minority fraction from the absolute intensity, where dose, thickness and detector are known to 3 %."""
     meta = frame.metadata
     needed = ("dose_e_per_A2", "thickness_cells", "collection_mrad", "beam_energy_keV")
@@ -279,7 +279,7 @@ def _composition(amplitude: np.ndarray, frame: Frame, prototype: Prototype, samp
         return None
     inner, outer = meta["collection_mrad"]
     section = cross_section_A2(np.array(sample.numbers), float(meta["beam_energy_keV"]), (float(inner), float(outer)))
-    per_atom = float(amplitude.mean()) / (float(meta["dose_e_per_A2"]) * sample.atoms)
+    per_atom = mean / (float(meta["dose_e_per_A2"]) * sample.atoms)
     gap = float(section[1] - section[0])
     return Quantity((per_atom - float(section[0])) / gap, _DOSE_ERROR * per_atom / gap, "1")
 
