@@ -47,6 +47,11 @@ class Spectrum:
         """Fourier transform of a Gaussian of unit sum less one of twice the width, which sees no level or slope."""
         return np.asarray(self._blur(width) - self._blur(2 * width))
 
+    @property
+    def laplacian(self) -> np.ndarray:
+        """Fourier transform of the negative Laplacian."""
+        return np.asarray(4 * np.pi**2 * self._square)
+
     def _blur(self, width: float) -> np.ndarray:
         return np.asarray(np.exp(-2.0 * (np.pi * width) ** 2 * self._square))
 
@@ -86,16 +91,25 @@ def maxima(image: np.ndarray, radius: float, threshold: float) -> np.ndarray:
     return place[:, ::-1]
 
 
-def find(spectrum: Spectrum, width: float, sign: int) -> np.ndarray:
-    """Places of columns of about `width` pixels, (N, 2) x, y: those that stand out alone, and those of a pattern."""
+def find(spectrum: Spectrum, width: float, sign: int) -> tuple[np.ndarray, np.ndarray]:
+    """Places of columns of about `width` pixels: those that stand out alone, and those of a pattern.
+
+    A weak column between strong ones lies below the mean, so that in the pattern's image the curvature counts.
+
+    Returns:
+        (N, 2) x, y, and (N,) True for those of a pattern.
+    """
     alone = maxima(sign * spectrum.apply(spectrum.blob(width)), 1.5 * width, _ALONE)
     transfer = spectrum.wiener(width)
     if transfer is None:
-        return alone
-    together = maxima(sign * spectrum.apply(transfer), 1.5 * width, _TOGETHER)
+        return alone, np.zeros(len(alone), bool)
+    together = maxima(sign * spectrum.apply(transfer), 1.2 * width, -math.inf)
+    curvature = sign * spectrum.apply(transfer * spectrum.laplacian)
+    at = np.rint(together[:, ::-1]).astype(int)
+    together = together[curvature[at[:, 0], at[:, 1]] > _TOGETHER]
     if len(alone) and len(together):
         alone = alone[cKDTree(together).query(alone)[0] > 2.0 * width]
-    return np.concatenate([together, alone])
+    return np.concatenate([together, alone]), np.arange(len(together) + len(alone)) < len(together)
 
 
 def best_width(spectrum: Spectrum, sign: int, widths: np.ndarray) -> float:

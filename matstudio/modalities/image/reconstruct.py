@@ -25,7 +25,7 @@ from matstudio.modalities.image.order import Order, Sample, cross_section_ratio,
 
 _UNITS_A = {"Å": 1.0, "A": 1.0, "angstrom": 1.0, "nm": 10.0, "pm": 0.01, "µm": 1e4, "um": 1e4, "m": 1e10}
 _PROBE_A = 0.94  # FWHM of a column where nothing says more (sigma 0.40 Å)
-_SIGNIFICANT = 3.0
+_SIGNIFICANT, _PATTERN = 3.0, 1.5  # least amplitude, in its standard deviations: of a column, of one in a pattern
 _MOST = 6000  # columns that are fitted; of more, the brightest
 _DOSE_ERROR = 0.03  # relative error of dose, detector and cross section together
 _TILE = 16  # pixels of the frame to one of the order map
@@ -149,10 +149,11 @@ def find_columns(image: np.ndarray, pixel: float | None, counts: bool, sign: Any
         widths = np.clip(widths, 0.9, min(image.shape) / 12)
     polarity = sign(float(widths[len(widths) // 2]))
     width = detect.best_width(spectrum, polarity, np.unique(widths))
-    xy = detect.find(spectrum, width, polarity)
+    xy, pattern = detect.find(spectrum, width, polarity)
     if len(xy) > _MOST:
         shown = ndimage.map_coordinates(ndimage.gaussian_filter(image, width), xy[:, ::-1].T, order=1) * polarity
-        xy = xy[np.argsort(-shown)[:_MOST]]
+        brightest = np.argsort(-shown)[:_MOST]
+        xy, pattern = xy[brightest], pattern[brightest]
     if not len(xy):
         nothing = np.zeros(0)
         return Columns(np.zeros((0, 2)), nothing, nothing, np.zeros((0, 2)), nothing, image, 0.0)
@@ -168,7 +169,7 @@ def find_columns(image: np.ndarray, pixel: float | None, counts: bool, sign: Any
         hold=0.6 * width,
     )
     inside = np.all((columns.xy > -0.5) & (columns.xy < np.array(image.shape[::-1]) - 0.5), axis=1)
-    return columns.take(inside & (columns.significance > _SIGNIFICANT))
+    return columns.take(inside & (columns.significance > np.where(pattern, _PATTERN, _SIGNIFICANT)))
 
 
 def _spacing(xy: np.ndarray, width: float) -> float:
@@ -197,7 +198,7 @@ def _alloy(image: np.ndarray, frame: Frame, prototype: Prototype, pixel: float, 
     probe = float(meta.get("probe_fwhm_A", _PROBE_A)) / FWHM
     width = math.sqrt(probe**2 + sum(heat) / 2) / pixel
     variance = float(image.mean()) if counts else detect.noise_variance(image)
-    found = detect.find(detect.Spectrum(image, max(variance, 1e-12)), width, 1)
+    found, _ = detect.find(detect.Spectrum(image, max(variance, 1e-12)), width, 1)
     lattice = square(found, prototype.a(temperature) / 2 / pixel)
     if lattice is None:
         return {}
