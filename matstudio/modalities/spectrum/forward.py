@@ -95,8 +95,8 @@ class EelsForward:
         dispersion: float = 0.15,
         onset: float = 820.0,
         resolution_eV: float = 0.8,
-        height: float = 150000.0,
-        background: float = 50000.0,
+        height: float = 300000.0,
+        background: float = 100000.0,
         exponent: float = 3.0,
         beam_energy_keV: float = 300.0,
     ) -> None:
