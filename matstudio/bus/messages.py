@@ -188,7 +188,7 @@ class CommandClient:
         self._socket.setsockopt(zmq.RECONNECT_IVL, 50)
         self._socket.connect(endpoint)
 
-    def request(self, name: str, *, timeout: float | None = None, **fields: Any) -> dict[str, Any]:
+    def request(self, name: str, /, *, timeout: float | None = None, **fields: Any) -> dict[str, Any]:
         """Send a command and wait for the answer's fields, `timeout` seconds of real time (default: the table's).
 
         Raises:
@@ -209,7 +209,7 @@ class CommandClient:
                 raise CommandError(str(answer["error"]))
             return answer["f"]  # type: ignore[no-any-return]
 
-    def send(self, name: str, **fields: Any) -> None:
+    def send(self, name: str, /, **fields: Any) -> None:
         """Send a command without asking for an answer; never blocks.
 
         Raises:
