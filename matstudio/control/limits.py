@@ -11,12 +11,12 @@ above = 880.0                   # trips
 release = 860.0                 # lets go
 actuator = "heater"
 
-[pid]                           # left out: tuned by SIMC from what the device says of its furnace
-gain = 0.0164                   # per K
-ti = 25.5                       # s
-td = 1.4                        # s
-tracking = 6.0                  # s
-b = 0.6                         # setpoint weight
+[pid]                           # left out: tuned from what the device says of its furnace
+gain = 0.0158                   # per K
+ti = 61.5                       # s
+td = 1.5                        # s
+tracking = 9.5                  # s
+b = 1.0                         # setpoint weight
 n = 10.0                        # derivative filter
 """
 
@@ -56,7 +56,7 @@ class Settings:
     Args:
         limits: of each actuator and controlled value; the gate uses what satisfies these and the device's own.
         interlocks: see `Interlock`.
-        pid: tuning of the temperature loop, or None: SIMC from the device's furnace.
+        pid: tuning of the temperature loop, or None: lambda tuning from the device's furnace.
         source: the file they came from, or "built in".
     """
 
@@ -200,7 +200,7 @@ class _File:
                 raise self.error(keys, f"{key} is missing")
         gain, ti, td, b, n = (
             self.number(table, k, keys, d)
-            for k, d in (("gain", 0.0), ("ti", 0.0), ("td", 0.0), ("b", 0.6), ("n", 10.0))
+            for k, d in (("gain", 0.0), ("ti", 0.0), ("td", 0.0), ("b", 1.0), ("n", 10.0))
         )
         tracking = self.number(table, "tracking", keys, (ti * td) ** 0.5 if ti * td > 0 else abs(ti) / 2)
         try:

@@ -4,7 +4,7 @@
 
 Discretised with backward differences for the derivative and forward differences for the integral, and with tracking of
 the actual actuator value: K. J. Åström, T. Hägglund, PID Controllers: Theory, Design and Tuning, 2nd ed. (ISA, 1995),
-chapter 3. Tuning: S. Skogestad, J. Process Control 13 (2003) 291 (SIMC).
+chapter 3. Tuning: D. E. Rivera, M. Morari, S. Skogestad, Ind. Eng. Chem. Process Des. Dev. 25 (1986) 252 (IMC-PID).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Tuning:
     ti: float
     td: float
     tracking: float
-    b: float = 0.6
+    b: float = 1.0
     n: float = 10.0
 
     def __post_init__(self) -> None:
@@ -41,18 +41,18 @@ class Tuning:
             raise ValueError(f"PID tuning: td {self.td} must be >= 0 and b {self.b} within 0..1")
 
 
-def simc(gain: float, tau: float, lag: float, delay: float, *, closed: float | None = None) -> Tuning:
-    """Tuning for a process of gain `gain` with time constants `tau` > `lag` and `delay` (s), by SIMC.
+def lambda_tuning(gain: float, tau: float, lag: float, delay: float, *, closed: float | None = None) -> Tuning:
+    """Tuning for a process of gain `gain` with time constants `tau` > `lag` and `delay` (s): IMC, or lambda, tuning.
 
-    Skogestad's rule gives the series form Kc = tau / (gain (tc + delay)), tI = min(tau, 4 (tc + delay)), tD = lag,
-    which is converted to the ISA form. `closed` is the closed loop's time constant tc, s; the default 2 x delay trades
-    speed for a quieter heater (Skogestad's tight choice is 1 x delay).
+    Series form Kc = tau / (gain (closed + delay)), tI = tau, tD = lag, converted to the ISA form. The integral cancels
+    the furnace's pole and b = 1 - td/ti what the derivative, acting on the measurement only, adds to the integral during
+    a ramp, so that the temperature does not overshoot its end: the alloy forgives being late, not too hot.
+    `closed` is the closed loop's time constant, s; the default 2 x delay is robust and keeps the heater quiet.
     """
     tc = 2 * delay if closed is None else closed
-    kc, ti, td = tau / (gain * (tc + delay)), min(tau, 4 * (tc + delay)), lag
-    f = 1 + td / ti
-    isa_ti, isa_td = ti * f, td / f
-    return Tuning(kc * f, isa_ti, isa_td, math.sqrt(isa_ti * isa_td) if isa_td > 0 else isa_ti / 2)
+    f = 1 + lag / tau
+    ti, td = tau * f, lag / f
+    return Tuning(tau / (gain * (tc + delay)) * f, ti, td, math.sqrt(ti * td) if td > 0 else ti / 2, b=1 - td / ti)
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ class Station:
         self._description: Description | None = None
         self._who_is_it: object = None
         self._out = Outputs(device, settings, self.note, self._speed)
-        self._loop = Loop(settings.pid or _simc(_FURNACE))
+        self._loop = Loop(settings.pid or _tuning(_FURNACE))
         self._monitor = sensor.SensorMonitor(-math.inf, math.inf, None, self._max_age)
         self._readings: dict[str, Reading] = {}
         self._judged = sensor.Judgement(sensor.Fault.MISSING, "no device yet")
@@ -173,7 +173,7 @@ class Station:
         furnace = Furnace.described(description.state)
         _, low, high = description.readings.get(SENSOR, ("K", -math.inf, math.inf))
         self._monitor = sensor.SensorMonitor(low, high, furnace, self._max_age)
-        self._loop = Loop(self.settings.pid or _simc(furnace or _FURNACE))
+        self._loop = Loop(self.settings.pid or _tuning(furnace or _FURNACE))
         self._out.adopt(description, self._readings, SENSOR, now)
         self.note(
             "device",
@@ -469,5 +469,5 @@ class Station:
         return replace(reading, quality=quality)
 
 
-def _simc(furnace: Furnace) -> pid.Tuning:
-    return pid.simc(furnace.gain_K, furnace.tau_s, furnace.lag_s, furnace.delay_s + PERIOD_S / 2)
+def _tuning(furnace: Furnace) -> pid.Tuning:
+    return pid.lambda_tuning(furnace.gain_K, furnace.tau_s, furnace.lag_s, furnace.delay_s + PERIOD_S / 2)

@@ -1,0 +1,82 @@
+"""Settings from TOML: defaults, what a file changes, and messages that name line and key."""
+
+import pytest
+
+from matstudio.control.limits import DEFAULTS, SettingsError, limits_path, load_settings
+from matstudio.domain.process import Limits
+
+
+def load(tmp_path, text):
+    path = tmp_path / "limits.toml"
+    path.write_text(text)
+    return load_settings(path)
+
+
+def test_no_file_means_the_defaults(tmp_path, monkeypatch):
+    monkeypatch.setenv("MATSTUDIO_CONFIG", str(tmp_path))
+    assert limits_path() == tmp_path / "limits.toml"
+    assert load_settings() == DEFAULTS
+
+
+def test_a_file_changes_what_it_names(tmp_path):
+    settings = load(
+        tmp_path,
+        """
+[limits.temperature]
+high = 700
+[limits.gas]
+low = 0
+high = 5.5
+rate = 0.1
+[interlocks.over_temperature]
+above = 720
+release = 700
+[pid]
+gain = 0.02
+ti = 40
+""",
+    )
+    assert settings.limits["temperature"] == Limits(250.0, 700.0, 5.0)
+    assert settings.limits["gas"] == Limits(0.0, 5.5, 0.1)
+    assert settings.limits["heater"] == DEFAULTS.limits["heater"]
+    assert (settings.interlocks[0].above, settings.interlocks[0].reading) == (720.0, "temperature")
+    assert settings.pid.gain == 0.02
+    assert settings.digest != DEFAULTS.digest
+    assert len(settings.digest) == 64
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[limits.heater]\nlow = 0.0\nhigh = '1'", "line 3: limits.heater.high: must be a number, not '1'"),
+        ("[limits.heater]\nhigh = true", "line 2: limits.heater.high: must be a number, not True"),
+        ("\n[limits.heater]\n\nhihg = 1", "line 4: limits.heater.hihg: unknown key; known: low, high, rate"),
+        ("[limits.heater]\nrate = -1", "line 2: limits.heater.rate: low 0 <= high 1 and rate -1 > 0 must hold"),
+        ("[limits.heater]\nlow = nan", "line 2: limits.heater.low: must be a number, not nan"),
+        ("[limits.heater]\nhigh = inf", "line 2: limits.heater.high: low 0 <= high inf and rate 0.5 > 0 must hold"),
+        ("[limits]\nheater.low = 'x'", "line 2: limits.heater.low: must be a number"),
+        ("[limits.gas]\nlow = 1", "line 1: limits.gas: low and high must be given"),
+        ("[limits]\nheater = 3", "line 2: limits.heater: must be a table"),
+        ("\nlimit = 3", "line 2: limit: unknown table; known: limits, interlocks, pid"),
+        (
+            "[interlocks.over_temperature]\nabove = 500\nrelease = 600",
+            "line 3: interlocks.over_temperature.release: interlock over_temperature: release 600.0 must lie below 500.0",
+        ),
+        ("[interlocks.x]\nabove = 500", "line 1: interlocks.x: reading is missing"),
+        ("[pid]\ngain = 0.02", "line 1: pid: ti is missing"),
+        ("[pid]\ngain = 0\nti = 1", "line 1: pid: PID tuning"),
+        ("[limits.heater\nlow = 0", "line 1"),
+    ],
+)
+def test_mistakes_are_named(tmp_path, text, message):
+    with pytest.raises(SettingsError) as error:
+        load(tmp_path, text)
+    assert message in str(error.value)
+    assert str(tmp_path / "limits.toml") in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_binary_file_is_one_line(tmp_path):
+    (tmp_path / "limits.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SettingsError, match="limits.toml"):
+        load_settings(tmp_path / "limits.toml")
