@@ -47,6 +47,8 @@ class Scene:
         self._all: tuple[np.ndarray, np.ndarray] | None = None
         self._outer: np.ndarray | None = None
         self._moving = False
+        self.drawn = 0
+        """Sites that the last drawing had."""
         self._settle = QTimer(self.native, singleShot=True, interval=_SETTLE_MS)
         self._settle.timeout.connect(self._settled)
         self._canvas.events.mouse_move.connect(self._on_mouse)
@@ -109,6 +111,7 @@ class Scene:
         if len(positions):
             self._atoms.set_data(positions, size=_DIAMETER, face_color=colour, edge_width=0)
         self._atoms.visible = len(positions) > 0
+        self.drawn = len(positions)
         self._canvas.update()
 
     def _on_mouse(self, event: object) -> None:

@@ -166,7 +166,8 @@ class FrameViewer(QWidget):
             return
         rows = self.rows(estimate)
         for name, q in estimate.quantities.items():
-            rows.append((self.LABELS.get(name, name.replace("_", " ")), with_sigma(q.value, q.sigma, q.unit)))
+            label = self.LABELS.get(name) or (name[:1].upper() + name[1:]).replace("_", " ")
+            rows.append((label, with_sigma(q.value, q.sigma, q.unit)))
         rows.append(("Model", f"{estimate.model.name} {estimate.model.version}"))
         rows.append(("Latency", f"{1000 * estimate.seconds:.0f} ms" if math.isfinite(estimate.seconds) else "–"))
         self._rows.set_rows(rows, self._stale)
