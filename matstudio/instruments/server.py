@@ -108,14 +108,15 @@ class _Camera:
     due: float
     seq: int = 0
     late: int = 0
+    exposed: float = 0.0
     job: Future[None] | None = None
 
 
 class DeviceServer:
     """Serves one `Source` on the sockets and rings of a run, in the thread that calls `serve`.
 
-    Frames come at their rate in real time, also when run time goes faster. A stream whose last frame is still being
-    made misses its turn; how often stands in the state under "late".
+    Frames come at their rate in real time, also when run time goes faster. A frame waits until the stream's last one is
+    made; one that has to wait for a whole period is left out and counted in the state under "late".
     """
 
     def __init__(self, run: Run, source: Source) -> None:
@@ -187,13 +188,16 @@ class DeviceServer:
             return real + _IDLE_S
         if real < camera.due:
             return camera.due
-        camera.due = max(camera.due + 1 / rate, real)
         if camera.job is not None and not camera.job.done():
-            camera.late += 1
-            return camera.due
-        job = self._source.expose(camera.stream.name, camera.seq, max(0.0, t - 1 / rate), t)
+            if real >= camera.due + 1 / rate:
+                camera.due += 1 / rate
+                camera.late += 1
+            return real + _IDLE_S
+        camera.due = max(camera.due + 1 / rate, real)
+        job = self._source.expose(camera.stream.name, camera.seq, max(camera.exposed, t - 1 / rate), t)
         if job is not None:
             camera.seq += 1
+            camera.exposed = t
             camera.job = self._worker.submit(self._make, camera, job)
         return camera.due
 

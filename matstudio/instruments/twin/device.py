@@ -12,7 +12,7 @@ from matstudio.domain.device import Actuator, Description, Stream
 from matstudio.domain.process import Limits, Reading, Setpoint
 from matstudio.instruments.base import DeviceError
 from matstudio.instruments.twin.faults import Fault, Faults
-from matstudio.instruments.twin.plant import COMPOSITION, PRESSURE, Plant
+from matstudio.instruments.twin.plant import COMPOSITION, PRESSURE, SENSOR_NOISE_K, Plant
 
 NAME = "Twin Cu3Au"
 RANGES: dict[str, tuple[str, float, float]] = {
@@ -31,6 +31,8 @@ ACTUATORS = (
 _LIMITS = {a.name: a.limits for a in ACTUATORS}
 WATCHDOG_RUN_S, WATCHDOG_REAL_S = 1.5, 1.0
 FREEZE_S = 0.4
+_STEPS_AT_ONCE = 400
+_SKIP_REAL_S = 10.0
 
 
 class TwinDevice:
@@ -67,11 +69,19 @@ class TwinDevice:
         self._watch()
         return most is None or behind <= most
 
-    def skip(self) -> None:
-        """Leave out the time by which the plant is behind its clock, as if it had not passed."""
-        steps = math.floor(self._clock.now() / self.plant.dt)
-        self.skipped_s += (steps - self.plant.steps) * self.plant.dt
-        self.plant.steps = steps
+    def follow(self) -> None:
+        """Bring the plant nearer to the clock's time, in 10 ms of work.
+
+        A device that finds itself behind by more than `timeout_s` was stopped: its heater is cut, as a hardware
+        watchdog would have done meanwhile. What it is behind by more than 10 s of real time is left out.
+        """
+        behind = self._clock.now() - self.plant.t
+        if behind > self.timeout_s:
+            self._lock("the device hung")
+        if not self.advance(_STEPS_AT_ONCE) and behind > _SKIP_REAL_S * self.speed:
+            steps = math.floor(self._clock.now() / self.plant.dt)
+            self.skipped_s += (steps - self.plant.steps) * self.plant.dt
+            self.plant.steps = steps
 
     def set(self, setpoint: Setpoint) -> None:
         """Take a setpoint of an actuator.
@@ -148,6 +158,7 @@ class TwinDevice:
                 "ambient_K": f.ambient_K,
                 "delay_s": f.delay_s,
                 "sensor_lag_s": f.sensor_lag_s,
+                "noise_K": SENSOR_NOISE_K if p.noise else 0.0,
                 "limit_K": f.limit_K,
             },
             "speed": self.speed,

@@ -20,8 +20,6 @@ from matstudio.instruments.twin.device import TwinDevice
 from matstudio.instruments.twin.options import Options
 from matstudio.instruments.twin.specimen import Specimen
 
-_STEPS_AT_ONCE = 400  # about 10 ms
-_SKIP_REAL_S = 10.0
 BACKLASH = 0.003
 
 
@@ -52,8 +50,7 @@ class TwinSource:
         return {**self.device.commands(), "configure": self.configure}
 
     def step(self, t: float) -> None:
-        if not self.device.advance(_STEPS_AT_ONCE) and t - self.device.plant.t > _SKIP_REAL_S * self.device.speed:
-            self.device.skip()
+        self.device.follow()
 
     def readings(self) -> tuple[Reading, ...]:
         return self.device.readings()

@@ -219,10 +219,28 @@ def test_an_anneal_runs_in_a_second():
 def test_a_jump_of_the_clock_is_caught_up_in_parts_or_left_out():
     clock = SimClock()
     device = TwinDevice(clock)
-    clock.advance(100.0)
+    clock.advance(25.0)
+    device.follow()
+    assert device.skipped_s == pytest.approx(5.0)
+    assert device.plant.t == pytest.approx(25.0)
+    clock.advance(21.0)
     assert not device.advance(400)
-    assert device.plant.t == pytest.approx(20.0)
-    device.skip()
-    assert device.advance(400)
-    assert device.plant.t == pytest.approx(100.0)
-    assert device.skipped_s == pytest.approx(80.0)
+    assert device.plant.t == pytest.approx(45.0)
+    device.follow()
+    assert device.plant.t == pytest.approx(46.0)
+    assert device.skipped_s == pytest.approx(5.0)
+
+
+def test_a_device_that_was_stopped_finds_its_heater_off(clock):
+    device = TwinDevice(clock)
+    device.heartbeat(clock.now())
+    device.set(Setpoint("heater", 1.0, "1", "test", clock.now()))
+    clock.advance(1.0)
+    device.follow()
+    assert device.plant.heater == 1.0
+    clock.advance(3.0)
+    device.heartbeat(clock.now())  # the station went on meanwhile
+    device.set(Setpoint("heater", 1.0, "1", "test", clock.now()))
+    device.follow()
+    assert device.plant.heater == 0.0
+    assert device.locked == "the device hung"

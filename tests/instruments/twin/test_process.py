@@ -1,3 +1,5 @@
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -124,6 +126,25 @@ def test_frozen_turns_the_heater_off_and_gone_ends_the_process(bench):
     twin.client.request("fault", kind="gone", target="", on=True)
     assert twin.child.wait(5) == 0
     assert not twin.run.rings()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs SIGSTOP")
+def test_a_stopped_process_comes_back_with_its_heater_off(bench):
+    twin = bench(rates={"image": 0, "diffraction": 0, "spectrum": 0})
+    twin.heat(1.0)
+    assert processes.wait_for(lambda: twin.heater() == 1.0, 1)
+    os.kill(twin.child.pid, signal.SIGSTOP)
+    old = twin.run.clock.now()
+    for _ in range(20):
+        t = twin.run.clock.now()
+        twin.device.heartbeat(t)
+        twin.device.write(Setpoint("heater", 1.0, "1", "test", t))
+        time.sleep(0.1)
+    os.kill(twin.child.pid, signal.SIGCONT)
+    assert processes.wait_for(lambda: bool(twin.device.refusals()), 2)
+    assert processes.wait_for(lambda: twin.heater() == 0.0, 1)
+    assert twin.device.state["locked"] == "the device hung"
+    assert twin.device.readings()["temperature"].t > old + 1.9
 
 
 def test_stress(bench):
