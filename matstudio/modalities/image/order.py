@@ -17,6 +17,7 @@ _UNSEEN = 0.06  # part of the specimen's columns outside the view: 512 pixels of
 _MODEL = 7e-4  # error of the forward model's Gaussians, in units of the fraction
 _COMPOSITION = 5e-4  # error of the composition that is given
 _BOUNDARY = 0.02  # error of S for each unit of the part of the columns that lies at a domain boundary
+_DOMAIN = 30  # least columns of a domain
 _WINDOW = 3.0  # standard deviation of the window in which domains are told apart, columns
 
 
@@ -98,7 +99,7 @@ def measure(index: np.ndarray, seen: np.ndarray, intensity: np.ndarray, sigma: n
     if len(np.unique(phases[seen])) > 1:
         s, variance = _contrast(fraction, fraction_sigma, seen & (place == phases), seen & (place != phases))
         edge = _at_boundary(index, phases)[seen].mean()
-        variance += (_BOUNDARY * edge * s) ** 2
+        variance += (_BOUNDARY * edge) ** 2
     else:
         s, variance, best = _one_domain(members, seen, fraction, fraction_sigma, atoms)
         phases = np.full(len(place), best)
@@ -116,18 +117,28 @@ def _contrast(x: np.ndarray, sigma: np.ndarray, alpha: np.ndarray, beta: np.ndar
 def _one_domain(
     members: list[np.ndarray], seen: np.ndarray, x: np.ndarray, sigma: np.ndarray, atoms: int
 ) -> tuple[float, float, int]:
-    """S and its variance over the four possible places of alpha, and the most probable place."""
+    """S and its variance over the four possible places of alpha, and the most probable place.
+
+    A place of alpha is as probable as the three others agree within the scatter of a random alloy; against all four
+    stands the hypothesis that there is no order and all agree, in which S is that of any place. Any S in 0..1 is taken
+    as equally probable beforehand, and order as probable as none.
+    """
     means = np.array([x[m].mean() for m in members])
     contrasts = [_contrast(x, sigma, m, seen & ~m) for m in members]
-    log = np.empty(4)
-    for k in range(4):
-        others = np.delete(means, k)
-        p = min(max(float(others.mean()), 0.02), 0.98)
-        spread = p * (1 - p) / (atoms * members[k].sum()) + (sigma[members[k]] ** 2).mean() / members[k].sum()
-        log[k] = -0.5 * ((others - others.mean()) ** 2).sum() / spread - np.log(spread)
-    weight = np.exp(log - log.max())
-    weight /= weight.sum()
     value = np.array([c[0] for c in contrasts])
+    size = min(int(m.sum()) for m in members)
+    counting = float((sigma[seen] ** 2).mean()) / size
+
+    def log_likelihood(some: np.ndarray) -> float:
+        p = min(max(float(some.mean()), 0.02), 0.98)
+        spread = p * (1 - p) / (atoms * size) + counting
+        return float(-0.5 * ((some - some.mean()) ** 2).sum() / spread - 0.5 * (len(some) - 1) * np.log(6.28 * spread))
+
+    ordered = np.array([log_likelihood(np.delete(means, k)) for k in range(4)]) + np.log(4 / 3 / 4)
+    none = log_likelihood(means)
+    top = max(ordered.max(), none)
+    weight = np.exp(ordered - top) + np.exp(none - top) / 4
+    weight /= weight.sum()
     s = float(weight @ value)
     variance = float(weight @ (np.array([c[1] for c in contrasts]) + (value - s) ** 2))
     return s, variance, int(np.argmax(weight))
@@ -160,7 +171,11 @@ def _domains(
     columns = 4 * np.pi * _WINDOW**2 / 4
     p = min(max(float(x[seen].mean()), 0.02), 0.98)
     noise = np.sqrt((p * (1 - p) / atoms + float((sigma[seen] ** 2).mean())) * 2 / columns) * 4 / 3
-    phase = np.where(wide.max(0) > wide[main] + 5 * noise, wide.argmax(0), main)
+    covered = ndimage.gaussian_filter(grid[:, 1].sum(0), _WINDOW, mode="constant", truncate=3)
+    other = wide.max(0) - wide[main] > 5 * noise / np.sqrt(np.maximum(covered, 0.05))
+    parts, count = ndimage.label(other)
+    large = np.r_[False, np.bincount(parts.ravel(), minlength=count + 1)[1:] >= _DOMAIN]
+    phase = np.where(large[parts], wide.argmax(0), main)
     if (phase == main).all():
         return phase[at], wide[:, at[0], at[1]]
     near = np.array([ndimage.maximum_filter(phase == k, 7) for k in range(4)])

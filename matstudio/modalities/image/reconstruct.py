@@ -254,7 +254,7 @@ def _fit_alloy(
         share = fraction * ratio / (1 + fraction * (ratio - 1))  # of the intensity, the minority's
         relative = np.sqrt(1 + (share - 0.5) * (heat[1] - heat[0]) / (width * pixel) ** 2)
         columns = fit(
-            image, place, widths * relative, sign=1, counts=counts, rounds=rounds, length=None, hold=0.3, anchor=start
+            image, place, widths * relative, sign=1, counts=counts, rounds=rounds, length=None, hold=0.15, anchor=start
         )
         widths, place = columns.width / relative, columns.xy
         order = measure(index, seen, columns.amplitude, columns.sigma_amplitude, sample)
