@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from matstudio.domain.process import Mode
@@ -11,6 +11,9 @@ from matstudio.ui.parts import Elided, label, restyle
 from matstudio.ui.present.header import CHOICES, FIGURES, Header
 from matstudio.widgets.text import scaled
 from matstudio.widgets.value import ValueLabel
+
+_GAP = 14
+_SPARE = ("pressure", "composition")
 
 
 class BoxButton(QPushButton):
@@ -40,8 +43,6 @@ class BoxButton(QPushButton):
 
     def sizeHint(self) -> QSize:
         first, second = scaled(self.font(), 1.0, True), scaled(self.font(), 0.85)
-        from PySide6.QtGui import QFontMetricsF
-
         one, two = QFontMetricsF(first), QFontMetricsF(second)
         width = max(one.horizontalAdvance(self._lines[0]) + one.height(), two.horizontalAdvance(self._lines[1]), 84)
         return QSize(int(min(width, 260)) + 24, int(one.height() + two.height()) + 12)
@@ -79,24 +80,28 @@ class BoxButton(QPushButton):
 class Banner(QWidget):
     """Says that this is no instrument. Paints itself from two fixed colours, so that no theme hides it."""
 
-    INK, PAPER = QColor("#10131a"), QColor("#f2c14e")
+    INK, PAPER = QColor("#ffffff"), QColor("#44598a")
 
     def __init__(self) -> None:
         super().__init__()
         self._text = ""
-        self.setFixedHeight(20)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.hide()
 
     def set_text(self, text: str) -> None:
         """Show the line; "" only where the device is a real instrument."""
         self._text = text
         self.setAccessibleName(text)
+        self.setMinimumWidth(self.fontMetrics().horizontalAdvance(text) * 5 // 4)
         self.setVisible(bool(text))
         self.update()
 
     def text(self) -> str:
         """The line."""
         return self._text
+
+    def sizeHint(self) -> QSize:
+        return QSize(self.minimumWidth(), self.fontMetrics().height() + 6)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -105,11 +110,6 @@ class Banner(QWidget):
         painter.setFont(scaled(self.font(), 0.95, True))
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self._text)
         painter.end()
-
-    def changeEvent(self, event: QEvent) -> None:
-        if event.type() == QEvent.Type.FontChange:
-            self.setFixedHeight(self.fontMetrics().height() + 5)
-        super().changeEvent(event)
 
 
 class HeaderView(QFrame):
@@ -126,19 +126,45 @@ class HeaderView(QFrame):
         self.setObjectName("header")
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 6, 12, 6)
-        row.setSpacing(16)
+        row.setSpacing(12)
         row.addLayout(self._device())
         row.addLayout(self._modes(keys))
         self._figures = {key: ValueLabel(title, unit, digits) for key, title, unit, digits in FIGURES}
+        self._here: set[str] = set(self._figures)
         figures = QHBoxLayout()
-        figures.setSpacing(22)
+        figures.setSpacing(_GAP)
         for figure in self._figures.values():
             figures.addWidget(figure)
         row.addStretch(1)
         row.addLayout(figures)
         row.addStretch(1)
         row.addLayout(self._buttons(keys))
+        row.setSizeConstraint(QHBoxLayout.SizeConstraint.SetNoConstraint)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    def minimumSizeHint(self) -> QSize:
+        """Room for all but the figures that may be left out."""
+        least = self.layout().minimumSize()
+        spare = sum(self._room(key) for key in _SPARE if not self._figures[key].isHidden())
+        return QSize(least.width() - spare, least.height())
+
+    def sizeHint(self) -> QSize:
+        return self.minimumSizeHint()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _room(self, key: str) -> int:
+        return self._figures[key].sizeHint().width() + _GAP
+
+    def _fit(self) -> None:
+        """Leave out the figures that stand in the process control too where the window is narrow."""
+        room = self.width() - self.minimumSizeHint().width()
+        for key in _SPARE:
+            if key in self._here:
+                room -= self._room(key)
+            self._figures[key].setVisible(key in self._here and room >= 0)
 
     def _device(self) -> QVBoxLayout:
         box = QVBoxLayout()
@@ -165,11 +191,12 @@ class HeaderView(QFrame):
             button.clicked.connect(lambda _=False, m=mode: self._mode_pressed(m))
             grid.addWidget(button, 0, i)
             self._buttons_by_mode[mode] = button
+        grid.setColumnMinimumWidth(len(CHOICES), 6)
         self._take_over = QPushButton("TAKE OVER")
         self._take_over.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._take_over.setToolTip(f"MANUAL at once, outputs stay as they are ({keys['take_over']})")
         self._take_over.clicked.connect(self.take_over)
-        grid.addWidget(self._take_over, 0, len(CHOICES))
+        grid.addWidget(self._take_over, 0, len(CHOICES) + 1)
         self._mode = label("Mode –", "name")
         self._why = Elided()
         self._why.setMinimumWidth(60)
@@ -177,7 +204,7 @@ class HeaderView(QFrame):
         line.setSpacing(8)
         line.addWidget(self._mode)
         line.addWidget(self._why, 1)
-        grid.addLayout(line, 1, 0, 1, len(CHOICES) + 1)
+        grid.addLayout(line, 1, 0, 1, len(CHOICES) + 2)
         return grid
 
     def _buttons(self, keys: dict[str, str]) -> QHBoxLayout:
@@ -208,13 +235,16 @@ class HeaderView(QFrame):
         self._why.set_text(h.why)
         for key, figure in self._figures.items():
             value = h.figures.get(key)
-            figure.setVisible(value is not None)
+            if key not in _SPARE:
+                figure.setVisible(value is not None)
             if value is not None:
                 figure.set_value(value.value, value.sigma, value.setpoint, value.age, value.quality)
+        self._here = set(h.figures)
         self._rec.set_lines(h.rec, h.rec_line, dot=QColor("#e04a42") if h.recording else None)
         restyle(self._rec, "level", h.rec_level)
         self._alarms.set_lines(h.alarms, h.alarms_line)
         restyle(self._alarms, "level", h.alarms_level)
+        self._fit()
 
     def _mode_pressed(self, mode: Mode) -> None:
         button = self._buttons_by_mode[mode]

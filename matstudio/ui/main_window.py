@@ -84,7 +84,8 @@ class MainWindow(QMainWindow):
         self._ticks += 1
         self._trends.sample(live)
         if self._ticks % TREND_EVERY == 0:
-            self._trend_view.show_trends(self._trends, live.run.clock.now())
+            span = self._trend_view.show_trends(self._trends, live.run.clock.now())
+            self.docks["Trends"].set_line(f"last {span / 60:g} min")
             self._tell_structure()
 
     def set_theme(self, look: Theme) -> None:
@@ -200,25 +201,28 @@ class MainWindow(QMainWindow):
             "Trends": Dock("trends", "Trends", self._trend_view, self),
             "Alarms and log": Dock("log", "Alarms and log", self._log, self),
         }
-        self.docks["Trends"].set_line("last 10 min")
         self.setDockNestingEnabled(True)
         self._top = top
         middle = QMainWindow(self)
         middle.setWindowFlags(Qt.WindowType.Widget)
         middle.setDockNestingEnabled(True)
         self._stage = middle
+        around = QVBoxLayout()
+        around.setContentsMargins(6, 2, 6, 0)
+        around.addWidget(middle)
         whole = QWidget()
         box = QVBoxLayout(whole)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(4)
         box.addWidget(top)
-        box.addWidget(middle, 1)
+        box.addLayout(around, 1)
         self.setCentralWidget(whole)
         for dock in self.docks.values():
             dock.setParent(middle)
         self.arrange()
         self._bar = Elided()
         self.statusBar().addWidget(self._bar, 1)
+        self.statusBar().setContentsMargins(8, 0, 8, 0)
         self.statusBar().setSizeGripEnabled(False)
 
     def arrange(self) -> None:
@@ -239,10 +243,10 @@ class MainWindow(QMainWindow):
             dock.show()
         stage.resizeDocks([docks["Image"], docks["Process control"]], [1180, 400], across)
         stage.resizeDocks([docks["Image"], docks["Structure"]], [620, 560], across)
-        stage.resizeDocks([docks["Diffraction"], docks["Spectrum"]], [520, 660], across)
+        stage.resizeDocks([docks["Diffraction"], docks["Spectrum"]], [560, 620], across)
         rows = [docks["Image"], docks["Diffraction"], docks["Alarms and log"]]
-        stage.resizeDocks(rows, [410, 300, 130], down)
-        stage.resizeDocks([docks["Process control"], docks["Trends"]], [360, 420], down)
+        stage.resizeDocks(rows, [400, 300, 150], down)
+        stage.resizeDocks([docks["Process control"], docks["Trends"]], [330, 450], down)
         self._hide_absent()
 
     def _connect(self) -> None:
@@ -347,10 +351,15 @@ class MainWindow(QMainWindow):
     def _told_stats(self, stats: Mapping[str, StreamStats]) -> None:
         self._stats = stats
         for name, s in stats.items():
-            dock = self._streams.dock(name)
-            if dock is not None:
-                line = status_line.stream_line(self.session.live, name, s, self._rates.get(name))
-                dock.set_line(f"paused   {line}" if self.paused else line)
+            dock, view = self._streams.dock(name), self._streams.view(name)
+            if dock is None or view is None:
+                continue
+            clock, end = self.session.live.run.clock, view.frame_end()
+            age = None if end is None else (clock.now() - end) / clock.speed
+            line = status_line.stream_line(self.session.live, name, s, self._rates.get(name), age)
+            dock.set_line(f"paused  {line}" if self.paused else line)
+            if age is not None:
+                view.tell(age)
 
     def _tell_structure(self) -> None:
         state = self.session.live.state
@@ -358,9 +367,8 @@ class MainWindow(QMainWindow):
             return
         sources = {ref.stream for refs in state.sources.values() for ref in refs}
         age = self.session.live.silence("state")
-        self.docks["Structure"].set_line(
-            f"{len(state.structure.positions):,} sites   reconstructed {age:.1f} s ago from {' + '.join(sorted(sources))}"
-        )
+        sites = f"{len(state.structure.positions):,} sites"
+        self.docks["Structure"].set_line(f"{sites}  {age:.1f} s ago from {' + '.join(sorted(sources))}")
 
     def _answered(self, result: Result) -> None:
         card = None

@@ -14,8 +14,6 @@ from matstudio.ui.present import process
 from matstudio.ui.present.process import Process, Row, RowState
 from matstudio.widgets.text import number, scaled
 
-_QUALITY = {"good": "", "stale": "stale", "bad": "bad"}
-
 
 class Bar(QWidget):
     """How much of its range an output has."""
@@ -75,25 +73,27 @@ class Card(QFrame):
         unit = "" if row.unit == "1" else row.unit
         self._value = label("–", "name")
         self._value.setFont(scaled(self._value.font(), 1.35, True))
-        self._value.setMinimumWidth(self._value.fontMetrics().horizontalAdvance("0000.0" if row.digits == 1 else "0.000"))
+        self._value.setMinimumWidth(self._value.fontMetrics().horizontalAdvance("0000.0"))
         self._edit = NumberEdit(f"{row.title} setpoint" + (f" in {unit}" if unit else ""))
         self._edit.setFixedWidth(self.fontMetrics().horizontalAdvance("00000.00") + 16)
         self._edit.sent.connect(self._send_setpoint)
         grid.addWidget(self._value, 2, 0)
         grid.addWidget(self._edit, 2, 1)
-        grid.addWidget(label(unit, "dim"), 2, 2)
+        unit_label = label(unit, "dim")
+        unit_label.setMinimumWidth(unit_label.fontMetrics().horizontalAdvance("GPa") + 2)
+        grid.addWidget(unit_label, 2, 2)
         self._bar = Bar()
         grid.addWidget(self._bar, 2, 3)
         self._manual: NumberEdit | None = None
         self._output = label("", "dim")
         if row.percent:
             self._manual = NumberEdit(f"{row.actuator} output in %; a write goes to MANUAL")
-            self._manual.setFixedWidth(self.fontMetrics().horizontalAdvance("100.0 %") + 18)
+            self._manual.setFixedWidth(_tail(self))
             self._manual.sent.connect(self._send_output)
             grid.addWidget(self._manual, 2, 4)
         else:
             self._output.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            self._output.setMinimumWidth(self.fontMetrics().horizontalAdvance("0.000 GPa") + 4)
+            self._output.setMinimumWidth(_tail(self))
             grid.addWidget(self._output, 2, 4)
         grid.setColumnStretch(3, 1)
         self._line = Elided()
@@ -144,6 +144,11 @@ class Card(QFrame):
             return
         self.refuse("")
         signal.emit(name, value)
+
+
+def _tail(widget: QWidget) -> int:
+    """Width of what stands right of the bar."""
+    return widget.fontMetrics().horizontalAdvance("0.000 GPa") + 10
 
 
 class ProcessView(QWidget):

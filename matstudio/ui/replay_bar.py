@@ -36,7 +36,9 @@ class ReplayBar(QFrame):
         self._slider.sliderReleased.connect(self._released)
         self._slider.actionTriggered.connect(self._stepped)
         self._text = label("", "dim")
-        self._text.setMinimumWidth(self._text.fontMetrics().horizontalAdvance("000:00 min of 000:00 min  0.25×  paused"))
+        self._text.setMinimumWidth(
+            self._text.fontMetrics().horizontalAdvance("000:00 min of 000:00 min  0.25×  paused")
+        )
         self._speed = QComboBox()
         self._speed.setAccessibleName("Speed of the replay")
         for factor in SPEEDS:

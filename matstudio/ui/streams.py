@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from matstudio.domain.device import Stream
@@ -17,6 +18,9 @@ log = logging.getLogger(__name__)
 
 class StreamView(QWidget):
     """Holds the viewer of one stream, which is made when the first frame comes or `prepare` is called."""
+
+    titled = Signal(str)
+    """What is shown, for the dock's title."""
 
     def __init__(self, kind: Kind) -> None:
         super().__init__()
@@ -45,6 +49,8 @@ class StreamView(QWidget):
             return
         self._empty.hide()
         self._box.addWidget(self.viewer)
+        self.viewer.set_head_visible(False)
+        self.viewer.title_changed.connect(self.titled)
         self.set_paused(self._paused)
         if self._colormap:
             self.set_colormap(self._colormap)
@@ -58,6 +64,15 @@ class StreamView(QWidget):
         """Show what a model says of this stream."""
         self._call("show_estimate", estimate)
 
+    def tell(self, age: float) -> None:
+        """Say how old the frame shown is, in real seconds."""
+        self._call("set_stats", None, age=age)
+
+    def frame_end(self) -> float | None:
+        """Run time at which the exposure of the frame shown ended, s; None before the first frame."""
+        frame = getattr(self.viewer, "frame", None)
+        return None if frame is None else float(frame.t_end)
+
     def set_paused(self, paused: bool) -> None:
         """Keep what is shown, or go on."""
         self._paused = paused
@@ -68,11 +83,11 @@ class StreamView(QWidget):
         self._colormap = name
         self._call("set_colormap", name)
 
-    def _call(self, name: str, value: object) -> None:
+    def _call(self, name: str, value: object, **more: object) -> None:
         if self.viewer is None:
             return
         try:
-            getattr(self.viewer, name)(value)
+            getattr(self.viewer, name)(value, **more)
         except Exception as error:  # a viewer is a guest of the window: without it the rest goes on
             log.exception("the viewer of %s failed in %s", self.kind, name)
             self.viewer.hide()
@@ -127,3 +142,4 @@ class StreamDocks:
         dock.set_name(stream.title)
         if isinstance(dock.inner, StreamView):
             dock.inner.stream = stream
+            dock.inner.titled.connect(dock.set_name)

@@ -29,7 +29,7 @@ class Colours:
         line: borders.
         text, dim: of values, of labels.
         chosen, chosen_line: what is switched on.
-        bad, bad_text: HALT and what is dangerous. caution: what needs a look. banner, banner_text: the banner.
+        bad, bad_text: HALT and what is dangerous. caution, caution_text: what needs a look.
     """
 
     window: str
@@ -45,8 +45,6 @@ class Colours:
     bad_text: str
     caution: str
     caution_text: str
-    banner: str
-    banner_text: str
 
 
 COLOURS = {
@@ -58,14 +56,12 @@ COLOURS = {
         line="#3a3f47",
         text="#dfe3e8",
         dim="#9ca3ad",
-        chosen="#3a4b5e",
+        chosen="#35465a",
         chosen_line="#7ab8f0",
         bad="#a82a24",
         bad_text="#ffffff",
         caution="#ffb347",
         caution_text="#1c1405",
-        banner="#33415a",
-        banner_text="#e8f0ff",
     ),
     Theme.LIGHT: Colours(
         window="#dcdfe3",
@@ -81,8 +77,6 @@ COLOURS = {
         bad_text="#ffffff",
         caution="#f2b04c",
         caution_text="#2b1c00",
-        banner="#c3d3ea",
-        banner_text="#10233f",
     ),
 }
 
@@ -126,7 +120,8 @@ QLineEdit {{ background: {base}; border: 1px solid {line}; border-radius: 3px; p
 QLineEdit:disabled {{ color: {dim}; background: {panel}; }}
 QLineEdit[level="caution"] {{ border: 1px solid {caution_ink}; }}
 QTableView {{ background: {base}; border: 1px solid {line}; gridline-color: transparent; }}
-QHeaderView::section {{ background: {raised}; color: {dim}; border: none; border-bottom: 1px solid {line}; padding: 2px 6px; }}
+QHeaderView::section {{ background: {raised}; color: {dim}; padding: 2px 6px; }}
+QHeaderView::section {{ border: none; border-bottom: 1px solid {line}; }}
 QTableCornerButton::section {{ background: {raised}; border: none; }}
 QToolButton {{ border: none; border-radius: 3px; padding: 1px; }}
 QToolButton:hover {{ background: {chosen}; }}

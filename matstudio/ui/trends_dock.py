@@ -9,7 +9,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
-from matstudio.ui.present.trends import SPAN_S, Series, Trends, limits, ticks
+from matstudio.ui.present.trends import Series, Trends, limits, ticks
 from matstudio.widgets.colours import mix, scheme
 from matstudio.widgets.text import number, scaled
 
@@ -19,7 +19,14 @@ ROWS = (
     ("order_parameter", "Order S", 2, 0.1),
     ("free_energy", "Free energy F / meV per atom", 1, 1.0),
 )
-_AGES = ((600, "−10 min"), (480, "−8"), (360, "−6"), (240, "−4"), (120, "−2"), (0, "now"))
+SPANS = (60.0, 120.0, 300.0, 600.0)  # s; the shortest that shows everything is taken
+
+
+def ages(span: float) -> list[tuple[float, str]]:
+    """Marks of the time scale: seconds before now, and what is written there."""
+    if span <= 120:
+        return [(a, f"−{a:.0f} s" if a else "now") for a in np.linspace(span, 0, 5)]
+    return [(a, f"−{a / 60:.0f} min" if a else "now") for a in np.linspace(span, 0, 6)]
 
 
 class TrendPlot(QWidget):
@@ -29,13 +36,13 @@ class TrendPlot(QWidget):
         super().__init__()
         self._title, self._digits, self._least, self._ages = title, digits, least, ages
         self._series: Series | None = None
-        self._now = 0.0
+        self._now, self._span = 0.0, SPANS[0]
         self.setAccessibleName(f"Trend of {title}")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
-    def show_series(self, series: Series, now: float) -> None:
-        """Show a series up to run time `now`, s."""
-        self._series, self._now = series, now
+    def show_series(self, series: Series, now: float, span: float) -> None:
+        """Show the last `span` seconds of a series up to run time `now`, s."""
+        self._series, self._now, self._span = series, now, span
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -66,8 +73,8 @@ class TrendPlot(QWidget):
         painter.drawText(QPointF(box.left() + 6, box.top() + text.ascent() + 1), self._title)
         if self._ages:
             painter.setPen(colours.dim)
-            for age, name in _AGES:
-                x = box.right() - age / SPAN_S * box.width()
+            for age, name in ages(self._span):
+                x = box.right() - age / self._span * box.width()
                 width = text.horizontalAdvance(name)
                 x = min(max(x - width / 2, box.left()), box.right() - width)
                 painter.drawText(QPointF(x, box.bottom() + text.ascent() + 1), name)
@@ -85,13 +92,13 @@ class TrendPlot(QWidget):
             name = number(value, self._digits)
             at = min(max(y + text.ascent() / 2 - 1, box.top() + text.ascent() - 2), box.bottom())
             painter.drawText(QPointF(box.left() - 5 - text.horizontalAdvance(name), at), name)
-        for age, _ in _AGES[1:-1]:
-            x = box.right() - age / SPAN_S * box.width()
+        for age, _ in ages(self._span)[1:-1]:
+            x = box.right() - age / self._span * box.width()
             painter.setPen(QPen(mix(colours.background, colours.grid, 0.6), 1))
             painter.drawLine(QPointF(x, box.top()), QPointF(x, box.bottom()))
         if s.t.size == 0:
             return
-        x = box.right() - (self._now - s.t) / SPAN_S * box.width()
+        x = box.right() - (self._now - s.t) / self._span * box.width()
         scale = box.height() / (high - low)
         painter.setClipRect(box)
         y = box.bottom() - (s.value - low) * scale
@@ -126,7 +133,11 @@ class TrendPlot(QWidget):
         else:
             return
         text = painter.fontMetrics()
-        painter.drawText(QPointF(box.right() - text.horizontalAdvance(name) - 5, box.top() + text.ascent() + 1), name)
+        left = box.right() - text.horizontalAdvance(name) - 5
+        ground = QColor(scheme(self.palette()).background)
+        ground.setAlpha(200)
+        painter.fillRect(QRectF(left - 3, box.top() + 1, box.right() - left + 2, text.height()), ground)
+        painter.drawText(QPointF(left, box.top() + text.ascent() + 1), name)
 
 
 def _parts(values: np.ndarray) -> list[slice]:
@@ -146,10 +157,14 @@ class TrendsView(QWidget):
         box.setSpacing(2)
         self._plots = {}
         for key, title, digits, least in ROWS:
-            self._plots[key] = TrendPlot(title, digits, least, ages=key == ROWS[-1][0])
+            self._plots[key] = TrendPlot(title, digits, least, key == ROWS[-1][0])
             box.addWidget(self._plots[key], 1)
 
-    def show_trends(self, trends: Trends, now: float) -> None:
-        """Show what was kept, up to run time `now`, s."""
+    def show_trends(self, trends: Trends, now: float) -> float:
+        """Show what was kept, up to run time `now`, s; returns how many seconds are shown."""
+        every = {key: trends.trends[key].series() for key in self._plots}
+        oldest = min((now - s.t[0] for s in every.values() if s.t.size), default=0.0)
+        span = next((x for x in SPANS if x >= oldest), SPANS[-1])
         for key, plot in self._plots.items():
-            plot.show_series(trends.trends[key].series(), now)
+            plot.show_series(every[key], now, span)
+        return span

@@ -16,6 +16,7 @@ from matstudio.domain.device import Description
 HEARTBEAT_S = 1.0
 DESCRIBE_S = 2.0
 BEAT_TIMEOUT_S = 1.0
+URGENT_TIMEOUT_S = 0.5
 URGENT = ("halt", "take_over")
 
 
@@ -57,11 +58,11 @@ class Lane(QThread):
         self._period = 0.0
         self._beat: tuple[str, dict[str, Any]] | None = None
 
-    def every(self, seconds: float, name: str, **fields: Any) -> None:
+    def every(self, seconds: float, name: str, /, **fields: Any) -> None:
         """Before `start`: also send this command every `seconds` of real time; its failures are not told."""
         self._period, self._beat = seconds, (name, fields)
 
-    def ask(self, name: str, **fields: Any) -> None:
+    def ask(self, name: str, /, **fields: Any) -> None:
         """Queue a command; `result` tells what became of it."""
         self._jobs.put((name, fields))
 
@@ -83,13 +84,16 @@ class Lane(QThread):
                     return
                 name, fields = job
                 try:
-                    answer = client.request(name, timeout=BEAT_TIMEOUT_S if beat else None, **fields)
+                    wait = BEAT_TIMEOUT_S if beat else URGENT_TIMEOUT_S if name in URGENT else None
+                    answer = client.request(name, timeout=wait, **fields)
                     self.result.emit(Result(self._process, name, fields, answer))
                 except NoAnswer as error:
                     client.close()
                     client = None
                     if not beat:
-                        self.result.emit(Result(self._process, name, fields, error=f"{self._process}: {error}", silent=True))
+                        self.result.emit(
+                            Result(self._process, name, fields, error=f"{self._process}: {error}", silent=True)
+                        )
                 except CommandError as error:
                     if not beat:
                         self.result.emit(Result(self._process, name, fields, error=str(error)))
@@ -141,16 +145,16 @@ class Commands(QObject):
         for lane in self._lanes:
             lane.stop()
 
-    def station(self, name: str, **fields: Any) -> None:
+    def station(self, name: str, /, **fields: Any) -> None:
         """Ask the station; `who` is added."""
         lane = self._urgent if name in URGENT else self._station
         lane.ask(name, who=self._who, **fields)
 
-    def device(self, name: str, **fields: Any) -> None:
+    def device(self, name: str, /, **fields: Any) -> None:
         """Ask the device (replay: play, pause, seek, speed)."""
         self._device.ask(name, **fields)
 
-    def recorder(self, name: str, **fields: Any) -> None:
+    def recorder(self, name: str, /, **fields: Any) -> None:
         """Ask the recorder."""
         self._recorder.ask(name, **fields)
 

@@ -31,6 +31,25 @@ class Machine:
     alive: tuple[str, ...]
 
 
+class Load:
+    """CPU load of the whole machine between two calls. (`psutil.cpu_percent` registers the calling thread for ever.)"""
+
+    def __init__(self) -> None:
+        self._before = self._times()
+
+    def percent(self) -> float:
+        """Percent of all cores that were busy since the last call."""
+        (busy, total), before = self._times(), self._before
+        self._before = (busy, total)
+        return 100 * (busy - before[0]) / max(total - before[1], 1e-6)
+
+    @staticmethod
+    def _times() -> tuple[float, float]:
+        times = psutil.cpu_times()
+        total = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
+        return total - times.idle - getattr(times, "iowait", 0.0), total
+
+
 class MessageWorker(QThread):
     """Receives what device, station, model host and recorder publish.
 
@@ -70,7 +89,7 @@ class MessageWorker(QThread):
     def run(self) -> None:
         """Body of the thread."""
         subscriber = Subscriber(*(self._run.socket(p, "pub") for p in (DEVICE, STATION, MODELHOST, RECORDER)))
-        psutil.cpu_percent()
+        load = Load()
         told = time.monotonic()
         try:
             self._keep([("event", e) for e in audit_tail(self._run)])
@@ -80,7 +99,7 @@ class MessageWorker(QThread):
                 if start - told >= 1.0:
                     told = start
                     self.machine.emit(
-                        Machine(psutil.cpu_percent(), disk_free(self._sessions), tuple(self._run.alive()))
+                        Machine(load.percent(), disk_free(self._sessions), tuple(self._run.alive()))
                     )
                 self._halt.wait(max(0.0, PERIOD_S - (time.monotonic() - start)))
         finally:

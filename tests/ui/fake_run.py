@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 import time
@@ -16,7 +17,7 @@ from matstudio.domain.device import Actuator, Description, Stream
 from matstudio.domain.estimate import Estimate, FrameRef, MaterialState, Model, Quantity
 from matstudio.domain.frame import Axis, Frame, Kind
 from matstudio.domain.material import PROTOTYPES
-from matstudio.domain.process import Limits, Quality, Reading
+from matstudio.domain.process import Limits, Reading
 from matstudio.domain.structure import SiteModel
 
 RANGES = {"temperature": ("K", 200.0, 1500.0), "pressure": ("GPa", 0.0, 3.0), "composition": ("1", 0.0, 1.0)}
@@ -160,26 +161,26 @@ class FakeRun:
         value = {"temperature": 625.4 + 8 * math.sin(t / 5), "pressure": 0.1013, "composition": 0.25}
         readings = tuple(Reading(n, value[n], self.description.readings[n][0], t) for n in self.description.readings)
         state = {"position": self.position, "duration": 120.0, "playing": self.playing, "speed": 1.0}
-        pubs[DEVICE].send(
-            "readings", {"t": t, "readings": readings, "state": state if self.kind == "replay" else {}}
-        )
+        pubs[DEVICE].send("readings", {"t": t, "readings": readings, "state": state if self.kind == "replay" else {}})
         if tick % 2 == 0:
             pubs[STATION].send("status", self.status(t, tick, {r.name: r for r in readings}))
         if tick == 3:
-            for n, text in enumerate(("station started: OFF", "mode PID asked for", "setpoint 640 K limited to 631 K"), 1):
-                pubs[STATION].send(
-                    "event",
-                    {
-                        "n": n,
-                        "t": t,
-                        "wall": time.time(),
-                        "kind": "mode",
-                        "who": "operator:ann",
-                        "text": text,
-                        "data": {},
-                        "hash": "0" * 64,
-                    },
-                )
+            for n, text in enumerate(
+                ("station started: OFF", "mode PID asked for", "setpoint 640 K limited to 631 K"), 1
+            ):
+                entry = {
+                    "n": n,
+                    "t": t,
+                    "wall": time.time(),
+                    "kind": "mode",
+                    "who": "operator:ann",
+                    "text": text,
+                    "data": {},
+                    "hash": "0" * 64,
+                }
+                pubs[STATION].send("event", entry)
+                with open(self.run.audit_path, "a") as file:
+                    file.write(json.dumps(entry) + "\n")
         s = 0.31 + 0.05 * math.sin(t / 7)
         quantities = {
             "order_parameter": Quantity(s, 0.021, "1"),
@@ -243,7 +244,15 @@ class FakeRun:
             "limits": LIMITS if twin else {},
             "setpoints": {"temperature": self.setpoint, "pressure": 0.1013, "composition": 0.25} if twin else {},
             "outputs": {"heater": self.heater, "pressure": 0.1013, "composition": 0.25} if twin else {},
-            "pid": {"setpoint": 626.0, "measured": 625.4, "p": 0.02, "i": 0.49, "d": 0.0, "output": 0.51, "saturated": 0},
+            "pid": {
+                "setpoint": 626.0,
+                "measured": 625.4,
+                "p": 0.02,
+                "i": 0.49,
+                "d": 0.0,
+                "output": 0.51,
+                "saturated": 0,
+            },
             "alarms": self.alarms,
             "interlocks": (),
             "device": {"name": self.description.name, "kind": self.kind, "state": "good", "age": 0.05},

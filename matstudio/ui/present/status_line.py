@@ -6,18 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from matstudio.ui.live import Live
+from matstudio.widgets.text import duration
 from matstudio.workers.frames import StreamStats
 from matstudio.workers.messages import Machine
 
 
-def stream_line(live: Live, stream: str, stats: StreamStats | None, analysed: float | None) -> str:
-    """ "10.0 Hz  shown 10.0  analysed 4.1  dropped 0"."""
+def stream_line(
+    live: Live, stream: str, stats: StreamStats | None, analysed: float | None, age: float | None = None
+) -> str:
+    """ "10.0 Hz  shown 10.0  analysed 4.1  dropped 0  age 0.06 s"."""
     if stats is None or not stats.received:
         return "no frame yet"
     parts = [f"{stats.rate_received:.1f} Hz", f"shown {stats.rate_shown:.1f}"]
     if analysed is not None:
         parts.append(f"analysed {analysed:.1f}")
     parts.append(f"dropped {stats.dropped}")
+    if age is not None:
+        parts.append(f"age {duration(age)}")
     error = (live.models.get(stream) or {}).get("error")
     if error:
         parts.append(f"not read: {error}")

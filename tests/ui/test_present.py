@@ -1,0 +1,252 @@
+"""What the window shows, worked out without a window."""
+
+import math
+
+import numpy as np
+import pytest
+
+from matstudio.bus.rundir import Run
+from matstudio.domain.device import Description
+from matstudio.domain.estimate import MaterialState, Quantity
+from matstudio.domain.process import Limits, Mode, Quality, Reading
+from matstudio.ui.live import Live
+from matstudio.ui.present import header, log, process, status_line, trends
+from matstudio.workers.frames import StreamStats
+from matstudio.workers.messages import Machine
+
+
+class Now:
+    t = 100.0
+
+    def __call__(self) -> float:
+        return self.t
+
+
+@pytest.fixture
+def now() -> Now:
+    return Now()
+
+
+@pytest.fixture
+def live(now: Now):
+    run = Run.create("twin")
+    yield Live(run, now)
+    run.remove()
+
+
+def status(**more):
+    return {
+        "t": 50.0,
+        "cycle": 250,
+        "mode": "PID",
+        "master": "pid",
+        "why": "asked for",
+        "readings": {"temperature": Reading("temperature", 625.4, "K", 49.9)},
+        "limits": {"temperature": Limits(300, 900, 20), "heater": Limits(0, 1)},
+        "setpoints": {"temperature": 626.0},
+        "outputs": {"heater": 0.51},
+        "pid": {"p": 0.02, "i": 0.49, "d": 0.0, "saturated": False},
+        "alarms": (),
+        "interlocks": (),
+        "device": {"name": "Twin", "kind": "twin", "state": "good", "age": 0.1},
+        "audit": {"n": 3, "hash": "abcdef0123456789"},
+    } | more
+
+
+def test_before_anything_is_heard_nothing_is_claimed(live: Live, now: Now):
+    h = header.present(live)
+    assert (h.line, h.chosen, h.mode) == ("connecting to the station", None, "–")
+    assert math.isnan(h.figures["temperature"].value)
+    assert h.alarms == "– alarms"
+    now.t += 7
+    assert header.present(live).line == "no station for 7 s"
+    assert header.present(live).line_level == "bad"
+
+
+def test_header_of_a_good_run(live: Live):
+    live.take("status", status())
+    live.take("state", MaterialState(50.0, {"order_parameter": Quantity(0.31, 0.02, "1")}, {}))
+    h = header.present(live)
+    assert (h.line, h.line_level, h.chosen, h.why) == ("connected", "", Mode.PID, "asked for")
+    t = h.figures["temperature"]
+    assert (t.value, t.setpoint, t.quality) == (625.4, 626.0, "good")
+    assert (h.figures["order_parameter"].value, h.figures["order_parameter"].sigma) == (0.31, 0.02)
+    assert math.isnan(h.figures["free_energy"].value)
+    assert (h.alarms, h.alarms_line, h.alarms_level) == ("0 alarms", "normal", "")
+
+
+def test_a_silent_station_is_told_and_its_values_are_stale(live: Live, now: Now):
+    live.take("status", status())
+    now.t += 2.1
+    h = header.present(live)
+    assert (h.line, h.line_level) == ("station silent 2.1 s", "bad")
+    assert h.figures["temperature"].quality == "stale"
+    assert h.figures["temperature"].age == pytest.approx(2.2)
+    assert h.chosen is None
+    assert process.locked(live) == "the station is silent"
+
+
+def test_a_bad_reading_stays_bad_and_a_late_one_is_stale(live: Live):
+    readings = {
+        "temperature": Reading("temperature", math.nan, "K", 50.0, Quality.BAD),
+        "pressure": Reading("pressure", 0.1, "GPa", 45.0),
+    }
+    live.take("status", status(readings=readings))
+    assert live.reading("temperature").quality == "bad"
+    assert live.reading("pressure").quality == "stale"
+
+
+def test_the_state_of_the_material_goes_stale(live: Live, now: Now):
+    live.take("state", MaterialState(50.0, {"order_parameter": Quantity(0.3, 0.02, "1")}, {}))
+    now.t += 6
+    assert live.fused("order_parameter").quality == "stale"
+
+
+def test_a_value_that_the_device_lacks_is_not_shown(live: Live):
+    live.take("status", status())
+    live.take("description", Description("Ti", "replay", (), {"temperature": ("K", 0, 2000)}, (), {}))
+    assert set(header.present(live).figures) == {"temperature", "order_parameter", "free_energy"}
+    assert set(process.present(live).rows) == {"temperature"}
+    assert process.locked(live) == "this device takes no setpoints"
+
+
+def test_safe_says_why(live: Live):
+    live.take("status", status(mode="SAFE", why="temperature is NaN"))
+    assert header.safe_line(live) == "SAFE: temperature is NaN"
+    assert header.present(live).mode_level == "bad"
+    live.take("status", status())
+    assert header.safe_line(live) == ""
+
+
+def test_recording_shows_time_rate_and_hours(live: Live):
+    assert header.recording(live)[1] == "no recorder yet"
+    body = {
+        "t": 3725.0,
+        "state": "recording",
+        "since": 0.0,
+        "rate": 11.8e6,
+        "hours_left": 19.2,
+        "dropped": {"image": 0},
+    }
+    live.take("recording", body)
+    assert header.recording(live) == ("REC 1:02:05", "11.8 MB/s, 19 h left", "")
+    live.take("recording", body | {"dropped": {"image": 3}})
+    assert header.recording(live) == ("REC 1:02:05", "11.8 MB/s, 19 h left, 3 lost", "caution")
+    live.take("recording", {"state": "failed", "error": "disk full"})
+    assert header.recording(live) == ("REC failed", "disk full", "bad")
+
+
+def test_alarms_are_counted_until_acknowledged(live: Live):
+    one = {"id": "a", "text": "sensor", "priority": "high", "state": "UNACK", "t": 10.0}
+    two = {"id": "b", "text": "disk", "priority": "low", "state": "ACK", "t": 20.0}
+    live.take("status", status(alarms=(two, one)))
+    box = header.alarm_box(live)
+    assert box == {"alarms": "2 alarms", "alarms_line": "1 to acknowledge", "alarms_level": "bad"}
+    rows = log.alarms(live)
+    assert [(r.id, r.open, r.state) for r in rows] == [("a", True, "new"), ("b", False, "acknowledged")]
+
+
+def test_banner(live: Live):
+    assert live.simulated == "SIMULATED: digital twin"
+    live.take("description", Description("Microscope", "real", (), {}, (), {}))
+    assert live.simulated == ""
+
+
+def test_process_row(live: Live):
+    live.take("status", status())
+    row = process.present(live).rows["temperature"]
+    assert (row.limits, row.output, row.fraction, row.locked) == ("limits 300 to 900 K, 20 K/s", "51.0 %", 0.51, "")
+    assert process.pid(live) == "PID  P 2.0   I 49.0   D 0.0  % of full output"
+
+
+@pytest.mark.parametrize(("text", "value"), [("626", 626.0), (" 626.5 K", 626.5), ("3e2", 300.0), ("900.0", 900.0)])
+def test_what_is_typed_is_read(text, value):
+    assert process.parse(text, "temperature", "K", Limits(300, 900)) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("1200", "temperature: 1200 K is above the limit 900 K"),
+        ("−20", "temperature: -20 K is below the limit 300 K"),
+        ("626,5", "decimal point"),
+        ("warm", "not a number"),
+        ("", "not a number"),
+        ("nan", "not a number that can be set"),
+        ("inf", "not a number that can be set"),
+    ],
+)
+def test_what_cannot_be_set_is_refused_in_one_line(text, line):
+    with pytest.raises(ValueError) as caught:
+        process.parse(text, "temperature", "K", Limits(300, 900))
+    assert line in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_output_is_typed_in_percent():
+    assert process.parse("51 %", "heater", "1", Limits(0, 1), 0.01) == pytest.approx(0.51)
+    with pytest.raises(ValueError, match="above the limit"):
+        process.parse("101", "heater", "1", Limits(0, 1), 0.01)
+
+
+def test_trend_keeps_ten_minutes_at_a_step():
+    trend = trends.Trend(span=600, step=0.5)
+    for i in range(8000):
+        trend.add(i * 0.1, float(i), 0.1, 1.0)
+    s = trend.series()
+    assert s.t[-1] - s.t[0] <= 600
+    assert 1190 <= s.t.size <= 1201
+    trend.add(5.0, 1.0)
+    assert trend.series().t.tolist() == [5.0]
+
+
+def test_trend_limits_hold_band_and_setpoint_and_ignore_gaps():
+    s = trends.Series(np.arange(3.0), np.array([1.0, np.nan, 2.0]), np.array([0.5, np.nan, 0.1]), np.full(3, 4.0))
+    low, high = trends.limits(s, 0.1)
+    assert low < 0.5
+    assert high > 4.0
+    empty = trends.Series(*4 * [np.array([])])
+    assert trends.limits(empty, 2.0) == (0.0, 2.0)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (623.2, 634.9), (-3.6, -2.9), (0.29999, 0.30001), (1e-9, 2e-9)])
+def test_ticks_are_round_and_inside(low, high):
+    found = trends.ticks(low, high)
+    assert 1 <= len(found) <= 3
+    assert all(low - 1e-9 <= x <= high + 1e-9 for x in found)
+
+
+def test_status_line_names_rates_drops_and_disk(live: Live):
+    live.take("status", status())
+    stats = {"image": StreamStats(100, 98, 2, 10.0, 9.8)}
+    line = status_line.bar(live, stats, Machine(71.0, 812 * 10**9, ()), "GL software")
+    for part in (
+        "image 9.8 of 10.0 Hz",
+        "dropped 2",
+        "CPU 71 %",
+        "disk 812 GB left",
+        "GL software",
+        "audit 3 abcdef01",
+    ):
+        assert part in line
+    assert status_line.stream_line(live, "image", stats["image"], 4.1, 0.06) == (
+        "10.0 Hz  shown 9.8  analysed 4.1  dropped 2  age 0.06 s"
+    )
+
+
+def test_analysed_rate_from_counts(live: Live, now: Now):
+    analysed = status_line.Analysed()
+    live.take("models", {"image": {"analysed": 10}})
+    assert analysed.update(live) == {}
+    now.t += 2
+    live.take("models", {"image": {"analysed": 18}})
+    assert analysed.update(live) == {"image": 4.0}
+
+
+def test_replay_state(live: Live):
+    assert status_line.replay(live) is None
+    live.take("description", Description("Ti", "replay", (), {}, (), {"duration": 120.0}))
+    live.take("readings", {"t": 1.0, "readings": (), "state": {"position": 61.0, "playing": False, "speed": 2.0}})
+    r = status_line.replay(live)
+    assert (r.position, r.duration, r.playing, r.speed) == (61.0, 120.0, False, 2.0)
+    assert r.text == "1:01 min of 2:00 min  2×  paused"
