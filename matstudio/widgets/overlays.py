@@ -12,7 +12,8 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 from matstudio.widgets.levels import length_text, nice_length
 
 _TURN = np.linspace(0, 2 * np.pi, 21)
-_CIRCLE = np.append(np.exp(1j * _TURN), np.nan)
+_CIRCLE = np.exp(1j * _TURN)
+_JOIN = np.append(np.ones(len(_TURN) - 1, np.int32), np.int32(0))
 _STEPS = 12
 PLATE = QColor(0, 0, 0, 150)
 OVERLAY = QColor("#45b3ff")
@@ -50,7 +51,7 @@ class Circles(pg.PlotCurveItem):
     """Ellipses in image units, drawn as one path."""
 
     def __init__(self) -> None:
-        super().__init__(connect="finite", skipFiniteCheck=True, antialias=False, pen=pg.mkPen(OVERLAY, width=1))
+        super().__init__(skipFiniteCheck=True, antialias=False, pen=pg.mkPen(OVERLAY, width=1))
         self.setZValue(9)
 
     def place(self, x: np.ndarray, y: np.ndarray, rx: np.ndarray, ry: np.ndarray) -> None:
@@ -58,7 +59,7 @@ class Circles(pg.PlotCurveItem):
         good = np.isfinite(x) & np.isfinite(y) & np.isfinite(rx) & np.isfinite(ry)
         xs = x[good, None] + rx[good, None] * _CIRCLE.real
         ys = y[good, None] + ry[good, None] * _CIRCLE.imag
-        self.setData(xs.ravel(), ys.ravel())
+        self.setData(xs.ravel(), ys.ravel(), connect=np.tile(_JOIN, len(xs)))
 
 
 class Marks(pg.GraphicsObject):
@@ -70,6 +71,7 @@ class Marks(pg.GraphicsObject):
         self._texts: tuple[str, ...] = ()
         self._font, self._with_text = QFont(), True
         self.setZValue(11)
+        self.setCacheMode(self.CacheMode.DeviceCoordinateCache)
 
     def place(self, x: np.ndarray, y: np.ndarray, texts: Sequence[str], font: QFont) -> None:
         """Put rings at x, y (N,) with `texts` (N), the most important first."""
@@ -109,12 +111,15 @@ class Marks(pg.GraphicsObject):
             for point in points:
                 painter.drawEllipse(point, radius, radius)
         if self._with_text:
+            area = to_device.mapRect(self.boundingRect())
             taken: list[QRectF] = []
             for point, text in zip(points, self._texts, strict=False):
                 size = metrics.size(0, text)
                 box = QRectF(
                     point.x() + radius * 0.8, point.y() - radius * 0.6 - size.height(), size.width(), size.height()
                 )
+                if box.right() > area.right():
+                    box.moveRight(point.x() - radius * 0.8)
                 if text and not any(box.intersects(other) for other in taken):
                     taken.append(box)
                     painter.fillRect(box.adjusted(-1, 1, 1, -1), PLATE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
@@ -29,7 +30,10 @@ class FrameViewer(QWidget):
     """
 
     title_changed = Signal(str)
-    LABELS: Mapping[str, str] = {}
+    LABELS: Mapping[str, str] = MappingProxyType({})
+    """Label of a quantity; another one is called by its name."""
+    TOLD: frozenset[str] = frozenset()
+    """Quantities that `rows` tells already."""
 
     def __init__(self, kind: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -166,6 +170,8 @@ class FrameViewer(QWidget):
             return
         rows = self.rows(estimate)
         for name, q in estimate.quantities.items():
+            if name in self.TOLD:
+                continue
             label = self.LABELS.get(name) or (name[:1].upper() + name[1:]).replace("_", " ")
             rows.append((label, with_sigma(q.value, q.sigma, q.unit)))
         rows.append(("Model", f"{estimate.model.name} {estimate.model.version}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from types import MappingProxyType
 
 import numpy as np
 from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QWidget
@@ -46,12 +47,14 @@ class RadialMean:
 class Viewer(FrameViewer):
     """Pattern at the left; levels, overlays, radial profile and what the model says at the right."""
 
-    LABELS = {  # noqa: RUF012
-        "order_parameter": "Order S",
-        "lattice_a": "Lattice a",
-        "composition": "Au fraction",
-        "superlattice_ratio": "I100/I200",
-    }
+    LABELS = MappingProxyType(
+        {
+            "order_parameter": "Order S",
+            "lattice_a": "Lattice a",
+            "composition": "Au fraction",
+            "superlattice_ratio": "I100/I200",
+        }
+    )
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Diffraction", parent)

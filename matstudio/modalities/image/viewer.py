@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 
 import numpy as np
 from PySide6.QtWidgets import QWidget
@@ -20,11 +21,14 @@ _TIMES = (1, 2, 5, 10, 20, 50, 100, 200)
 class Viewer(FrameViewer):
     """Image at the left; levels, overlays and what the model says at the right."""
 
-    LABELS = {  # noqa: RUF012
-        "order_parameter": "Order S",
-        "lattice_a": "Lattice a",
-        "composition": "Au fraction",
-    }
+    LABELS = MappingProxyType(
+        {
+            "order_parameter": "Order S",
+            "lattice_a": "Lattice a",
+            "composition": "Au fraction",
+        }
+    )
+    TOLD = frozenset({"columns"})
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Image", parent)
@@ -70,12 +74,13 @@ class Viewer(FrameViewer):
         return rows
 
     def _choose_times(self, sigma: np.ndarray) -> None:
-        """Draw sigma so many times enlarged that it can be seen: about 1 % of the frame's height."""
+        """Draw sigma so many times enlarged that it can be seen: about a fifth of the columns' spacing."""
         typical = np.nanmedian(sigma) if np.isfinite(sigma).any() else math.nan
         if not (self.frame is not None and typical > 0):
             self._times = 1
             return
-        best = min(_TIMES, key=lambda n: abs(math.log(n * typical / (0.01 * self.frame.data.shape[0]))))
+        spacing = math.sqrt(self.frame.data.size / len(sigma))
+        best = min(_TIMES, key=lambda n: abs(math.log(n * typical / (0.2 * spacing))))
         if self._times == 0 or not 0.4 < best / self._times < 2.5:
             self._times = best
             self._uncertainty.setText(f"uncertainty, {best} σ")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 import numpy as np
 from PySide6.QtWidgets import QWidget
 
@@ -15,13 +17,15 @@ from matstudio.widgets.viewer import FrameViewer
 class Viewer(FrameViewer):
     """Spectrum at the left; overlays and what the model says at the right."""
 
-    LABELS = {  # noqa: RUF012
-        "order_parameter": "Order S",
-        "composition": "Au fraction",
-        "au_neighbours": "Au neighbours",
-        "neighbours_au": "Au neighbours",
-        "edge_energy": "Edge",
-    }
+    LABELS = MappingProxyType(
+        {
+            "order_parameter": "Order S",
+            "composition": "Au fraction",
+            "au_neighbours": "Au neighbours",
+            "neighbours_au": "Au neighbours",
+            "edge_energy": "Edge",
+        }
+    )
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Spectrum", parent)
