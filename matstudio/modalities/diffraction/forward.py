@@ -80,6 +80,10 @@ class SaedForward:
         """Mode, unit, beam energy (keV) and dose (electrons an exposure)."""
         return self._metadata
 
+    def background(self) -> np.ndarray:
+        """Expected counts of the central beam and of inelastic scattering, float32, `shape`: no specimen needed."""
+        return self._static
+
     def expected(self, atoms: AtomicModel) -> np.ndarray:
         """Expected counts of one exposure, float32, `shape`.
 

@@ -42,14 +42,17 @@ def fit_net(xy: np.ndarray, sigma: np.ndarray, indices: np.ndarray, used: np.nda
     return Net(solution[0], solution[1:].T, inflate * np.linalg.inv(normal), indices, used)
 
 
-def find_net(xy: np.ndarray, strength: np.ndarray, centre: np.ndarray, tolerance_px: float = 2.0) -> Net | None:
+def find_net(
+    xy: np.ndarray, sigma: np.ndarray, strength: np.ndarray, centre: np.ndarray, tolerance_px: float = 2.0
+) -> Net | None:
     """The net through `centre` that indexes most of the spots, or None where no net indexes 6 spots and 60 %.
 
     Every pair of the 14 shortest differences from the centre is tried on the 60 strongest spots; of nets that do
-    equally well the one with the largest cell wins. The choice is then refined by least squares.
+    equally well the one with the largest cell wins. Its two shortest vectors are then refined by least squares.
 
     Args:
         xy: (N, 2) x, y in pixels.
+        sigma: (N, 2) their errors, pixels.
         strength: (N,) counts.
         centre: (2,) about where the direct beam is.
     """
@@ -77,8 +80,9 @@ def find_net(xy: np.ndarray, strength: np.ndarray, centre: np.ndarray, tolerance
     best = int(np.lexsort((-np.abs(area), -np.round(gain, 2)))[0])
     if gain[best] < 0.6 or share[best] * len(test) < 5.5:
         return None
-    inverse = np.linalg.inv(basis[best])
+    inverse = np.linalg.inv(_reduced(basis[best]))
     found = None
+    error = np.hypot(sigma.mean(axis=1), 0.05)
     for _ in range(3):
         index = offset[away] @ inverse.T
         nearest = np.round(index)
@@ -86,7 +90,19 @@ def find_net(xy: np.ndarray, strength: np.ndarray, centre: np.ndarray, tolerance
         keep = off < tolerance_px
         if keep.sum() < 5:
             return found
-        found = fit_net(xy[away[keep]], np.full(keep.sum(), 0.3), nearest[keep].astype(int), away[keep])
+        found = fit_net(xy[away[keep]], error[away[keep]], nearest[keep].astype(int), away[keep])
         offset = xy - found.centre
         inverse = np.linalg.inv(found.basis)
     return found
+
+
+def _reduced(basis: np.ndarray) -> np.ndarray:
+    """The two shortest vectors of a net, 60° to 90° apart (Gauss reduction)."""
+    a, b = basis.T
+    while True:
+        if a @ a > b @ b:
+            a, b = b, a
+        n = round(float(a @ b) / float(a @ a))
+        if n == 0:
+            return np.column_stack([a, b if a @ b >= 0 else -b])
+        b = b - n * a

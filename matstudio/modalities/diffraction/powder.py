@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d, minimum_filter1d, uniform_filter1d
+from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 from scipy.signal import find_peaks, peak_widths
+
+from matstudio.domain.frame import Axis
 
 
 @dataclass(frozen=True)
@@ -46,25 +48,47 @@ def snip(counts: np.ndarray, width: int) -> np.ndarray:
 def find_powder_peaks(counts: np.ndarray, threshold: float = 5.0) -> Peaks:
     """Peaks that stand `threshold` standard deviations above the background, by rising position.
 
-    The noise is taken from the pattern's own second differences, locally, so that scaled or smoothed patterns work as
-    well as counts. Positions: parabola through the top of the smoothed pattern; their error: width / (2.355 x
-    signal-to-noise of the whole peak).
+    The noise goes with the root of the signal, by a factor taken from the pattern's own second differences, so that
+    scaled or smoothed patterns work as well as counts. Strong peaks are found first; their width then sets the
+    smoothing with which all are found. Positions: parabola through the top of the smoothed pattern; their error:
+    width / (2.355 x signal-to-noise of the whole peak).
     """
     counts = np.asarray(counts, dtype=float)
     background = snip(gaussian_filter1d(counts, 1.5), max(8, len(counts) // 25))
-    second = np.diff(counts, 2, append=[counts[-1]] * 2) ** 2 / 6
-    rough = np.sqrt(np.maximum(minimum_filter1d(uniform_filter1d(second, 31), 61), 0))
-    whole = 1.4826 * np.median(np.sqrt(second))
-    noise = np.maximum(rough, 0.2 * whole) + 1e-6 * float(np.ptp(counts)) + 1e-300
-    smooth = gaussian_filter1d(counts, 1.2) - background
-    top, _ = find_peaks(smooth / (noise / 2.06), height=threshold, prominence=threshold)
+    level = np.maximum(uniform_filter1d(counts, 15), 1e-3 * float(np.abs(counts).max()))
+    factor = float(np.median(np.abs(np.diff(counts, 2)) / np.sqrt(6 * level[1:-1]))) / 0.6745
+    noise = np.sqrt(level) * factor + 1e-6 * float(np.ptp(counts))
+    smoothing, top = 1.2, np.empty(0, dtype=int)
+    for limit in (4 * threshold, threshold):
+        net = gaussian_filter1d(counts - background, smoothing)
+        score = net / (noise / np.sqrt(2 * np.sqrt(np.pi) * smoothing))
+        top, _ = find_peaks(score, height=limit, prominence=limit)
+        if limit > threshold and len(top):
+            smoothing = float(np.clip(0.3 * np.median(peak_widths(net, top, 0.5)[0]), 1.2, 12.0))
+    top = top[(top > 0) & (top < len(counts) - 1)]
     if not len(top):
         empty = np.empty(0)
         return Peaks(empty, empty, empty, empty, empty, background)
-    width = np.maximum(peak_widths(smooth, top, 0.5)[0], 1.0)
-    left, here, right = smooth[top - 1], smooth[top], smooth[top + 1]
+    wide = np.maximum(peak_widths(net, top, 0.5)[0], 1.0)
+    left, here, right = net[top - 1], net[top], net[top + 1]
     bend = left - 2 * here + right
     shift = np.where(bend < 0, 0.5 * (left - right) / np.where(bend < 0, bend, 1.0), 0.0)
-    area = 1.0645 * here * width
-    signal = np.maximum(here / noise[top] * np.sqrt(width), 1.0)
-    return Peaks(top + np.clip(shift, -0.5, 0.5), width / 2.355 / signal, here, area, width, background)
+    area = 1.0645 * here * wide
+    width = np.sqrt(np.maximum(wide**2 - (2.355 * smoothing) ** 2, 1.0))
+    height = area / (1.0645 * width)
+    signal = np.maximum(here * np.sqrt(wide) / noise[top], 1.0)
+    return Peaks(top + np.clip(shift, -0.5, 0.5), wide / 2.355 / signal, height, area, width, background)
+
+
+def peak_arrays(axis: Axis, data: np.ndarray) -> dict[str, np.ndarray]:
+    """The peaks of a pattern as an estimate carries them: "peaks", "peaks_sigma", "peaks_width" in the axis' unit,
+    "peaks_intensity" (area, value x axis' unit) and "background"."""
+    peaks = find_powder_peaks(data)
+    step = abs(axis.scale)
+    return {
+        "peaks": axis.offset + axis.scale * peaks.index,
+        "peaks_sigma": step * peaks.sigma,
+        "peaks_width": step * peaks.width,
+        "peaks_intensity": step * peaks.area,
+        "background": peaks.background.astype(np.float32),
+    }

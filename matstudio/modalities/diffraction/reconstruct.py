@@ -14,6 +14,7 @@ from matstudio.domain.estimate import Estimate, Model, Quantity
 from matstudio.domain.frame import Frame
 from matstudio.domain.material import PROTOTYPES, Prototype
 from matstudio.modalities.diffraction import cubic, lattice, powder, spots
+from matstudio.modalities.diffraction.scattering import electron_table
 from matstudio.modalities.order import order_from_square
 
 ZONE = (0, 0, 1)
@@ -41,6 +42,12 @@ class Baseline:
     name = "baseline"
     version = "1"
 
+    def __init__(self) -> None:
+        for prototype in PROTOTYPES.values():  # now rather than in the first frame's time
+            for element in (prototype.majority, prototype.minority):
+                electron_table(element.number)
+        _checksum()
+
     def __call__(self, frame: Frame) -> Estimate:
         """What the frame says.
 
@@ -59,7 +66,8 @@ class Baseline:
         if data.min() == data.max():
             raise ValueError(f"{where}: every value is {data.flat[0]}")
         if data.ndim == 1:
-            quantities, arrays, notes = _powder(frame, data)
+            quantities, arrays = {}, powder.peak_arrays(frame.axes[0], data)
+            notes = [] if len(arrays["peaks"]) else ["no peak above the noise"]
         else:
             quantities, arrays, notes = _pattern(frame, data)
         return Estimate(
@@ -77,22 +85,10 @@ class Baseline:
 Parts = tuple[dict[str, Quantity], dict[str, np.ndarray], list[str]]
 
 
-def _powder(frame: Frame, data: np.ndarray) -> Parts:
-    axis = frame.axes[0]
-    peaks = powder.find_powder_peaks(data)
-    arrays = {
-        "peaks": axis.offset + axis.scale * peaks.index,
-        "peaks_sigma": abs(axis.scale) * peaks.sigma,
-        "peaks_intensity": peaks.area * abs(axis.scale),
-        "peaks_width": abs(axis.scale) * peaks.width,
-        "background": peaks.background.astype(np.float32),
-    }
-    return {}, arrays, [] if len(peaks.index) else ["no peak above the noise"]
-
-
 def _pattern(frame: Frame, data: np.ndarray) -> Parts:
     image = data.astype(np.float32)
-    found = spots.find_spots(image)
+    counting = data.dtype.kind in "ui" or frame.metadata.get("unit") == "counts"
+    found = spots.find_spots(image, counting=counting)
     centre = _centre(frame, found)
     prototype = PROTOTYPES.get(str(frame.metadata.get("material", "")))
     notes = []
@@ -175,7 +171,7 @@ def _known(
 def _unknown(frame: Frame, found: spots.Found, centre: np.ndarray) -> tuple[dict[str, Quantity], dict[str, np.ndarray]]:
     quantities: dict[str, Quantity] = {}
     arrays = {"spots": found.xy, "spots_sigma": found.sigma, "spots_intensity": found.counts, "centre": centre}
-    net = lattice.find_net(found.xy, found.counts, centre)
+    net = lattice.find_net(found.xy, found.sigma, found.counts, centre)
     if net is None:
         return quantities, arrays
     pixel = _pixel(frame)

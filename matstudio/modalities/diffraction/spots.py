@@ -27,17 +27,18 @@ class Found:
     significance: np.ndarray
 
 
-def find_spots(data: np.ndarray, threshold: float = 7.0, most: int = 400) -> Found:
+def find_spots(data: np.ndarray, *, counting: bool = True, threshold: float = 7.0, most: int = 400) -> Found:
     """Local maxima of the pattern that stand `threshold` standard deviations above their surroundings.
 
-    The filter is the difference of two Gaussians (1.5 and 6 pixels); its noise is the larger of what counting makes and
-    of what the pattern shows away from the spots (median absolute deviation).
+    The filter is the difference of two Gaussians (1.5 and 6 pixels); its noise is what the pattern shows away from the
+    spots (median absolute deviation) and, where the values are counts (`counting`), what counting makes.
     """
     image = np.asarray(data, dtype=np.float32)
     near, far = gaussian_filter(image, 1.5, truncate=3), gaussian_filter(image, 6.0, truncate=2.5)
     difference = near - far
     spread = 1.4826 * float(np.median(np.abs(difference[::3, ::3] - np.median(difference[::3, ::3]))))
-    noise = np.sqrt(np.maximum(far, 0.0) / (4 * np.pi * 1.5**2) + spread**2) + 1e-6 * float(np.abs(image).max())
+    poisson = np.maximum(far, 0.0) / (4 * np.pi * 1.5**2) if counting else 0.0
+    noise = np.sqrt(poisson + spread**2) + 1e-6 * float(np.abs(image).max())
     score = difference / noise
     top = (score > threshold) & (score >= maximum_filter(score, size=7))
     edge = PATCH + 1
@@ -79,7 +80,9 @@ def centroids(image: np.ndarray, xy: np.ndarray, rounds: int = 6) -> tuple[np.nd
         dy = (corner[:, 1, None] + grid) - xy[:, 1, None]
         weight = np.exp(-0.5 * dy**2 / 1.5**2)[:, :, None] * np.exp(-0.5 * dx**2 / 1.5**2)[:, None, :]
         total = np.maximum((weight * net).sum((1, 2)), 1e-9)
-        step = np.column_stack([(weight * net * dx[:, None, :]).sum((1, 2)), (weight * net * dy[:, :, None]).sum((1, 2))])
+        step = np.column_stack(
+            [(weight * net * dx[:, None, :]).sum((1, 2)), (weight * net * dy[:, :, None]).sum((1, 2))]
+        )
         xy = xy + np.clip(2 * step / total[:, None], -1, 1)
     lost = (np.abs(xy - start) > 2.5).any(axis=1)
     xy[lost] = start[lost]

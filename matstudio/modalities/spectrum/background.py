@@ -25,9 +25,7 @@ def power_law(energy: np.ndarray, counts: np.ndarray, window: np.ndarray) -> np.
         pull = (y - model) / np.sqrt(model)
         scatter = 1.4826 * float(np.median(np.abs(pull))) + 1e-9
         weight = model * np.minimum(1.0, 2.5 * scatter / np.maximum(np.abs(pull), 1e-12))
-        step, *_ = np.linalg.lstsq(
-            np.sqrt(weight)[:, None] * basis, np.sqrt(weight) * (y - model) / model, rcond=None
-        )
+        step, *_ = np.linalg.lstsq(np.sqrt(weight)[:, None] * basis, np.sqrt(weight) * (y - model) / model, rcond=None)
         step = np.clip(step, -1, 1)
         theta = theta + step
         if np.abs(step).max() < 1e-7:

@@ -54,7 +54,7 @@ class NearEdge:
     """What the Cu L2,3 edge says.
 
     Args:
-        neighbours: mean number of Au neighbours of the Cu atoms, and its standard deviation `neighbours_sigma` (counting
+        neighbours: mean number of Au neighbours of the Cu atoms; `neighbours_sigma` is its standard deviation (counting
             and misfit; not what chance does to the specimen).
         square, square_sigma: S^2, with every known source of error.
         shift_eV: of the energy axis, and its standard deviation `shift_sigma`.

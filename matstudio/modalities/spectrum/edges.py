@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,12 +14,17 @@ LOSS_ONSET_EV = {("C", "K"): 284.0, ("N", "K"): 401.0, ("O", "K"): 532.0, ("F", 
 """Where the onset in energy loss is far from the tabulated binding energy (of a free atom, or a gas): EELS Atlas (Ahn &
 Krivanek, 1983)."""
 
-COMMON = frozenset("B C N O F Na Mg Al Si P S Cl K Ca Ti V Cr Mn Fe Co Ni Cu Zn Sr Y Zr Nb Ba La Ce".split())
+_OFTEN = "B C N O F Na Mg Al Si P S Cl K Ca Ti V Cr Mn Fe Co Ni Cu Zn Sr Y Zr Nb Ba La Ce"
+COMMON = frozenset(re.split(" ", _OFTEN))
+"""Elements that are believed more readily."""
+
+BONUS = 4.5
+"""How much more readily an edge is believed (logarithm) whose element is named or shows at another edge."""
 
 
 @dataclass(frozen=True)
 class Edge:
-    """A tabulated edge: element, shell ("K", "L3", ...), onset in eV and the logarithm of how readily it is believed."""
+    """A tabulated edge: element, shell ("K", "L3", ...), onset in eV, and the log of how readily it is believed."""
 
     element: str
     shell: str
@@ -28,7 +34,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class Step:
-    """An edge found: onset in eV, how many standard deviations it stands out, name ("" for none) and its probability."""
+    """An edge found: onset in eV, how many standard deviations it stands out, name ("" for none), its probability."""
 
     onset: float
     significance: float
@@ -42,7 +48,7 @@ def table(absorption: bool) -> tuple[Edge, ...]:
     121, 2002) but for `LOSS_ONSET_EV`.
 
     In energy loss (`absorption` false) those are K, L3, M5 where it has a white line (Cs to Yb) and, hardly believed
-    because delayed or faint, M5 elsewhere and L1; in X-ray absorption every K, L and M5 edge.
+    unless the element shows elsewhere, L1, L2, M4 and other M5; in X-ray absorption every K, L and M5 edge.
     """
     import xraydb
 
@@ -51,16 +57,16 @@ def table(absorption: bool) -> tuple[Edge, ...]:
         symbol = xraydb.atomic_symbol(z)
         rare = 0.0 if symbol in COMMON else -1.0
         for shell, edge in xraydb.xray_edges(symbol).items():
-            shells = ("K", "L1", "L2", "L3", "M5") if absorption else ("K", "L1", "L3", "M5")
+            shells = ("K", "L1", "L2", "L3", "M5") if absorption else ("K", "L1", "L2", "L3", "M4", "M5")
             if shell not in shells or edge.energy < 40:
                 continue
             onset = float(edge.energy)
             if absorption:
-                prior = {"K": 0.0, "L3": 0.0, "L2": -1.0, "L1": -2.0, "M5": -1.0}[shell]
+                prior = {"K": 0.0, "L3": 0.0, "L2": -2.5, "L1": -3.0, "M5": -1.0}[shell]
             else:
                 onset = LOSS_ONSET_EV.get((symbol, shell), onset)
-                delayed = shell == "L1" or (shell == "M5" and not 55 <= z <= 70)
-                prior = -4.0 if delayed else -1.0 if shell == "L3" and z > 42 else 0.0
+                minor = shell in ("L1", "L2", "M4") or (shell == "M5" and not 55 <= z <= 70)
+                prior = -4.0 if minor else -1.0 if shell == "L3" and z > 42 else 0.0
             edges.append(Edge(symbol, shell, onset, prior + rare))
     return tuple(edges)
 
@@ -161,20 +167,22 @@ def name_steps(
     if not steps:
         return []
     known = table(absorption)
-    named = _named(steps, known, tolerance_eV, elements)
-    seen = {s.name.split()[0] for s in named if s.probability > 0.5}
-    return _named(steps, known, tolerance_eV, elements | seen)
+    given = np.array([[BONUS if e.element in elements else 0.0 for e in known]])
+    named = _named(steps, known, tolerance_eV, given)
+    shown = [s.name.split()[0] if s.probability > 0.5 else "" for s in named]
+    more = [[BONUS if e.element in shown[:i] + shown[i + 1 :] else 0.0 for e in known] for i in range(len(steps))]
+    return _named(steps, known, tolerance_eV, np.maximum(given, more))
 
 
-def _named(steps: list[Step], known: tuple[Edge, ...], tolerance_eV: float, elements: frozenset[str]) -> list[Step]:
+def _named(steps: list[Step], known: tuple[Edge, ...], tolerance_eV: float, bonus: np.ndarray) -> list[Step]:
     tabulated = np.array([e.onset for e in known])
-    prior = np.array([e.prior + (4.0 if e.element in elements else 0.0) for e in known])
+    prior = np.array([e.prior for e in known]) + bonus
     measured = np.array([s.onset for s in steps])
     nothing = -0.5 * 2.5**2 - 0.5
 
     def scores(shift: float) -> np.ndarray:
         off = (measured[:, None] - shift - tabulated[None, :]) / (0.6 * tolerance_eV)
-        return np.asarray(prior[None, :] - 0.5 * off**2)
+        return np.asarray(prior - 0.5 * off**2)
 
     def total(shift: float) -> float:
         best = np.maximum(scores(shift).max(axis=1), nothing)

@@ -13,6 +13,7 @@ import numpy as np
 from matstudio.domain.estimate import Estimate, Model, Quantity
 from matstudio.domain.frame import Axis, Frame
 from matstudio.domain.material import PROTOTYPES
+from matstudio.modalities.diffraction.powder import peak_arrays
 from matstudio.modalities.order import order_from_square
 from matstudio.modalities.spectrum import edges
 from matstudio.modalities.spectrum.background import power_law
@@ -35,6 +36,7 @@ class Baseline:
     Every spectrum with an energy axis gives "edges_eV" (onsets on the frame's axis), "edges_p", the labels "edges"
     ("Cu L3", "" where no tabulated edge fits), and "background" (the frame's unit): the power law before the first edge
     of an energy-loss spectrum, the straight line before an absorption edge.
+    A powder pattern (an axis in °, or q) gives its peaks instead, as the diffraction room does.
     A Cu L2,3 spectrum of a known copper-gold material adds "au_neighbours" (mean number of Au nearest neighbours of the
     Cu atoms), "order_parameter", "energy_shift" (eV, of the axis) and "cu_step" (counts a channel of the L3 step, which
     goes with the number of Cu atoms and the dose; one edge alone gives no composition).
@@ -42,6 +44,10 @@ class Baseline:
 
     name = "baseline"
     version = "1"
+
+    def __init__(self) -> None:
+        edges.table(False)  # now rather than in the first frame's time
+        _checksum()
 
     def __call__(self, frame: Frame) -> Estimate:
         """What the frame says.
@@ -80,7 +86,10 @@ Parts = tuple[dict[str, Quantity], dict[str, np.ndarray], tuple[str, ...], list[
 def _read(frame: Frame, data: np.ndarray) -> Parts:
     axis = _electron_volts(frame.axes[0])
     if axis is None:
-        return {}, {}, (), [f"no edges sought on an axis in {frame.axes[0].units}"]
+        name, units = frame.axes[0].name, frame.axes[0].units
+        if units == "°" or name.lower() == "q":  # a one-dimensional diffraction pattern
+            return {}, peak_arrays(frame.axes[0], data), (), []
+        return {}, {}, (), [f"no edges sought on an axis in {units}"]
     if axis.scale < 0:
         axis, data = Axis(axis.name, "eV", -axis.scale, axis.values[-1], axis.size), data[::-1]
         quantities, arrays, labels, notes = _kind(frame, axis, data)
