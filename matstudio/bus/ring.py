@@ -48,7 +48,14 @@ class RingWriter:
         temporary.unlink(missing_ok=True)
         self._fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         size = _HEAD + slots * self._slot
-        os.ftruncate(self._fd, size)
+        try:
+            os.ftruncate(self._fd, size)
+            if hasattr(os, "posix_fallocate"):  # a full /dev/shm is an error here, not a SIGBUS at some frame
+                os.posix_fallocate(self._fd, 0, size)
+        except OSError as error:
+            os.close(self._fd)
+            temporary.unlink()
+            raise RingError(f"{path}: no room for {size / 1e6:.0f} MB of frames: {error.strerror}") from None
         if not try_lock(self._fd):
             raise RingError(f"{path}: locked by another writer")
         self._map = mmap.mmap(self._fd, size)

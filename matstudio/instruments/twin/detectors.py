@@ -14,7 +14,11 @@ from matstudio.instruments.server import Output
 from matstudio.modalities.base import MODALITIES, Forward, load
 from matstudio.modalities.noise import poisson
 
-_CHANNEL = {Kind.IMAGE: np.uint16, Kind.DIFFRACTION: np.uint16, Kind.SPECTRUM: np.uint32}
+_CHANNEL: dict[Kind, type[np.unsignedinteger[Any]]] = {
+    Kind.IMAGE: np.uint16,
+    Kind.DIFFRACTION: np.uint16,
+    Kind.SPECTRUM: np.uint32,
+}
 _STRESS_FRAMES = 8
 
 
@@ -87,7 +91,7 @@ class TwinDetector:
             exposure.t_start,
             exposure.t_end,
             exposure.clock,
-            facts | exposure.metadata,
+            facts | dict(exposure.metadata),
         )
 
     def stress_frame(self, exposure: Exposure) -> Frame:
