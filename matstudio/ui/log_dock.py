@@ -107,7 +107,7 @@ class LogView(QWidget):
         left, right = QWidget(), QWidget()
         for widget, name, extra, button, view in (
             (left, "Alarms", self._count, self._button, self._alarms_view),
-            (right, "Events", Elided("from the audit log, newest first"), note, self._events_view),
+            (right, "Events", Elided("from the audit log, newest first, without the loop's own writes"), note, self._events_view),
         ):
             box = QVBoxLayout(widget)
             box.setContentsMargins(0, 0, 0, 0)

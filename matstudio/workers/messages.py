@@ -62,7 +62,7 @@ class MessageWorker(QThread):
     readings = Signal(object)
     """The device's readings map."""
     event = Signal(object)
-    """One audit entry; those written before the window attached come first."""
+    """One audit entry that is no routine write; those written before the window attached come first."""
     estimate = Signal(object)
     """`Estimate`."""
     state = Signal(object)
@@ -120,7 +120,7 @@ class MessageWorker(QThread):
                     self._newest[topic] = value
                 elif topic == "estimate":
                     self._estimates[value.stream] = value
-                elif topic == "event":
+                elif topic == "event" and not routine(value):
                     self._events.append(value)
             del self._events[:-_EVENTS]
         if quiet:
@@ -151,21 +151,31 @@ def disk_free(path: Path) -> int:
     return 0
 
 
+def routine(event: Mapping[str, Any]) -> bool:
+    """Whether an audit entry is one of the loop's own writes, which come five times a second."""
+    return event.get("kind") == "write" and event.get("who") in ("pid", "policy")
+
+
 def audit_tail(run: Run, entries: int = 200) -> list[dict[str, Any]]:
-    """The last entries of the run's audit log, oldest first; () where there is none. A damaged line is left out."""
+    """The last entries of the run's audit log but for routine writes, oldest first; [] where there is none.
+
+    At most the last MiB is looked at, and a damaged line is left out.
+    """
     try:
         with open(run.audit_path, "rb") as file:
             file.seek(0, 2)
-            file.seek(max(0, file.tell() - 512 * entries))
-            lines = file.read().splitlines()[-entries:]
+            file.seek(max(0, file.tell() - 2**20))
+            lines = file.read().splitlines()
     except OSError:
         return []
-    out = []
-    for line in lines:
+    out: list[dict[str, Any]] = []
+    for line in reversed(lines):
         try:
             entry = json.loads(line)
         except ValueError:
             continue
-        if isinstance(entry, dict) and "text" in entry:
+        if isinstance(entry, dict) and "text" in entry and not routine(entry):
             out.append(entry)
-    return out
+        if len(out) == entries:
+            break
+    return out[::-1]

@@ -116,6 +116,7 @@ def test_a_window_that_is_late_drops_frames_and_queues_none(qtbot, run: Run):
 def test_messages_keep_the_newest_and_every_event(qtbot, run: Run, tmp_path):
     with open(run.audit_path, "w") as file:
         file.write(json.dumps({"n": 1, "text": "before", "who": "station"}) + "\n{damaged\n")
+        file.write(json.dumps({"n": 2, "text": "heater 0.5", "who": "pid", "kind": "write"}) + "\n")
     station, host = Publisher(run.socket(STATION, "pub")), Publisher(run.socket(MODELHOST, "pub"))
     worker = MessageWorker(run, tmp_path / "sessions")
     got: list[tuple[str, object]] = []

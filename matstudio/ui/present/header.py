@@ -14,7 +14,7 @@ FIGURES = (
     ("temperature", "T", "K", 1),
     ("pressure", "P", "GPa", 3),
     ("composition", "Au fraction", "1", 3),
-    ("order_parameter", "Order S", "1", 2),
+    ("order_parameter", "Order S", "1", 3),
     ("free_energy", "Free energy F", "meV/atom", 2),
 )
 

@@ -72,7 +72,7 @@ class Trends:
 
 
 def limits(series: Series, least: float) -> tuple[float, float]:
-    """Vertical range that shows the series, its band and its setpoints; at least `least` high."""
+    """Vertical range that shows the series, its band and its setpoints; at least `least` high, with room for a title above."""
     parts = [series.value - np.nan_to_num(series.sigma), series.value + np.nan_to_num(series.sigma), series.setpoint]
     every = np.concatenate(parts)
     every = every[np.isfinite(every)]
@@ -81,7 +81,7 @@ def limits(series: Series, least: float) -> tuple[float, float]:
     low, high = float(every.min()), float(every.max())
     missing = max(0.0, least - (high - low)) / 2
     margin = 0.06 * max(high - low, least)
-    return low - missing - margin, high + missing + margin
+    return low - missing - margin, high + missing + 4 * margin
 
 
 def ticks(low: float, high: float, most: int = 3) -> list[float]:
