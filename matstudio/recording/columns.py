@@ -12,11 +12,26 @@ from matstudio.domain.structure import SiteModel
 from matstudio.recording.layout import QUANTITIES, TEXT_WIDTH, to_json
 
 
+class Column:
+    """A dataset that grows by rows. A write that failed may be tried again: it goes to the same place."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+        self.n = int(dataset.shape[0])
+
+    def append(self, rows: np.ndarray) -> None:
+        """Write rows (m, ...) behind those that are there."""
+        end = self.n + len(rows)
+        self.dataset.resize(end, axis=0)
+        self.dataset[self.n : end] = rows
+        self.n = end
+
+
 class Columns:
     """Some datasets of a group that grow together, a value each a row."""
 
     def __init__(self, group: Any, *names: str) -> None:
-        self._datasets = {name: group[name] for name in names}
+        self._columns = {name: Column(group[name]) for name in names}
         self._rows: dict[str, list[Any]] = {name: [] for name in names}
 
     def add(self, **values: Any) -> None:
@@ -28,7 +43,8 @@ class Columns:
         """Append what was gathered to the datasets."""
         for name, rows in self._rows.items():
             if rows:
-                append(self._datasets[name], np.array(rows, self._datasets[name].dtype))
+                column = self._columns[name]
+                column.append(np.array(rows, column.dataset.dtype))
                 rows.clear()
 
 
@@ -59,7 +75,7 @@ class RecordRows:
         quantities = [k for name in QUANTITIES for k in (name, f"{name}_errors")]
         self._columns = Columns(group, "time", "seq", "values_end", *quantities)
         self._text = TextRows(group["record"])
-        self._values = group["values"]
+        self._values = Column(group["values"])
         self._gathered: list[np.ndarray] = []
         self._end = 0
         self.rows = 0
@@ -90,17 +106,10 @@ class RecordRows:
     def write(self) -> None:
         """Append what was gathered."""
         if self._gathered:
-            append(self._values, np.concatenate(self._gathered))
+            self._values.append(np.concatenate(self._gathered))
             self._gathered.clear()
         self._text.write()
         self._columns.write()
-
-
-def append(dataset: Any, rows: np.ndarray) -> None:
-    """Append rows (m, ...) to a dataset (n, ...)."""
-    n = dataset.shape[0]
-    dataset.resize(n + len(rows), axis=0)
-    dataset[n:] = rows
 
 
 def structure_arrays(structure: SiteModel | None) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

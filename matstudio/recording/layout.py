@@ -69,6 +69,11 @@ def description_from_json(text: str) -> Description:
     )
 
 
+def signature(frame: Frame) -> tuple[object, ...]:
+    """What all frames of a stream have in common within one file."""
+    return frame.kind, frame.data.shape, frame.data.dtype, tuple((a.name, a.units) for a in frame.axes)
+
+
 def set_text(owner: Any, name: str, value: str | Sequence[str]) -> None:
     """Give a group or dataset an attribute of fixed-length UTF-8 text."""
     import h5py
@@ -122,7 +127,10 @@ def group_name(stream: str) -> str:
 
 def column(group: Any, name: str, dtype: Any, *, width: tuple[int, ...] = (), rows: int = 1024, units: str = "") -> Any:
     """An empty dataset (0, *width) that grows by rows; uncompressed, because partly filled chunks are rewritten."""
-    dataset = group.create_dataset(name, (0, *width), dtype, maxshape=(None, *width), chunks=(rows, *width))
+    fill = {"f": np.nan, "i": -1}.get(np.dtype(dtype).kind)  # shows rows that a crash kept from being written
+    dataset = group.create_dataset(
+        name, (0, *width), dtype, maxshape=(None, *width), chunks=(rows, *width), fillvalue=fill
+    )
     if units:
         set_text(dataset, "units", units)
     return dataset
@@ -156,10 +164,7 @@ def make_stream(entry: Any, instrument: Any, frame: Frame, title: str) -> Any:
         chunks=(1, *frame.data.shape),
         **hdf5plugin.Bitshuffle(cname="lz4"),
     )
-    quantity, unit = (str(frame.metadata.get(k, "")) for k in ("quantity", "unit"))
-    set_text(data, "long_name", quantity or title or frame.stream)
-    if unit:
-        set_text(data, "units", unit)
+    describe_data(data, frame)
     column(group, "t_start", "f8", units="s")
     column(group, "t_end", "f8", units="s")
     column(group, "seq", "i8")
@@ -168,8 +173,21 @@ def make_stream(entry: Any, instrument: Any, frame: Frame, title: str) -> Any:
     column(group, "metadata_bytes", "u4")
     text_table(make_group(group, "metadata_more", "NXcollection"))
 
-    names = ["t_start"]
-    for axis in frame.axes:
+    put_axes(group, frame.axes, ["t_start"])
+    return group
+
+
+def describe_data(data: Any, frame: Frame) -> None:
+    """Name and unit of a frame's values as attributes."""
+    set_text(data, "long_name", str(frame.metadata.get("quantity") or frame.stream))
+    if frame.metadata.get("unit"):
+        set_text(data, "units", str(frame.metadata["unit"]))
+
+
+def put_axes(group: Any, axes: Sequence[Axis], before: Sequence[str]) -> None:
+    """Datasets of the axes, and the attributes that name them; `before` are names of dimensions that stand first."""
+    names = list(before)
+    for axis in axes:
         key = nexus_name(axis.name, [*names, *group])
         names.append(key)
         values = group.create_dataset(key, data=axis.values.astype("f8"))
@@ -179,7 +197,6 @@ def make_stream(entry: Any, instrument: Any, frame: Frame, title: str) -> Any:
     set_text(group, "axes", names)
     for i, key in enumerate(names):
         group.attrs[f"{key}_indices"] = i
-    return group
 
 
 def axes_of(group: Any) -> tuple[Axis, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from matstudio.domain.estimate import Estimate, FrameRef, MaterialState, Model, 
 from matstudio.domain.frame import Axis, Frame, Kind
 from matstudio.domain.structure import SiteModel
 from matstudio.recording import layout
-from matstudio.recording.recovery import check_signature
+from matstudio.recording.recovery import Condition, condition, open_crashed
 
 T = TypeVar("T")
 
@@ -65,7 +66,7 @@ class Records(Sequence[T], Generic[T]):
         self._make = make
         self._texts = read_texts(group["record"])
         ends = group["values_end"][()]
-        n = min(len(self._texts), len(ends), group["time"].shape[0], group["seq"].shape[0])
+        n = min(len(self._texts), int((ends >= 0).sum()), group["time"].shape[0], group["seq"].shape[0])
         n = min(n, int(np.searchsorted(ends[:n], group["values"].shape[0], side="right")))
         self.t, self.seq = group["time"][:n], group["seq"][:n]
         self._values = group["values"]
@@ -90,6 +91,11 @@ class Records(Sequence[T], Generic[T]):
             arrays[name] = flat.reshape(shape).astype(where["dtype"])
         return self._make(record, arrays)
 
+    def models(self) -> list[dict[str, str]]:
+        """The different models that spoke, with name, version and checksum."""
+        found = {json.dumps(json.loads(text).get("model", {}), sort_keys=True) for text in self._texts[: len(self)]}
+        return [json.loads(text) for text in sorted(found)]
+
     def quantity(self, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Times (m,), values (m,) and standard deviations (m,) of a quantity, where it was given."""
         found = []
@@ -106,6 +112,7 @@ def read_texts(group: Any) -> list[bytes]:
     n = min(group[k].shape[0] for k in ("text", "row", "left"))
     rows: list[bytes] = []
     parts: list[bytes] = []
+    n = int((group["row"][:n] >= 0).sum())
     for text, left in zip(group["text"][:n], group["left"][:n], strict=True):
         parts.append(text)
         if not left:
@@ -114,17 +121,41 @@ def read_texts(group: Any) -> list[bytes]:
     return rows
 
 
+def complete_rows(group: Any) -> int:
+    """Frames of a stream of which everything is in the file. A crash may leave rows that were begun: columns of unequal
+    length, fill values, frames without their chunk."""
+    n: int = min(group[k].shape[0] for k in ("data", "metadata", *_FILLS))
+    for name, fill in _FILLS.items():
+        values = group[name][:n]
+        missing = np.flatnonzero(np.isnan(values) if np.isnan(fill) else values == fill)
+        n = int(missing[0]) if missing.size else n
+    data, corner = group["data"], (0,) * (group["data"].ndim - 1)
+    while n and data.id.get_chunk_info_by_coord((n - 1, *corner)).byte_offset is None:
+        n -= 1
+    while n and not group["metadata"][n - 1]:
+        n -= 1
+    return n
+
+
+_FILLS = {"t_start": np.nan, "t_end": np.nan, "seq": -1, "missed": -1, "metadata_bytes": 0}
+
+
 class Session:
     """A session file, read-only. Use `Session.open`; belongs to one thread.
 
     Args:
+        live: a recorder is writing it. crashed: a crash left it.
+        file: the h5py file.
         streams: by name. description: of the recorded device. origin: "twin", "replay" or "real".
         t0, t1: run time of the first and last exposure's beginning and end, seconds.
     """
 
-    def __init__(self, file: Any, path: Path) -> None:
+    def __init__(self, file: Any, path: Path, found: Condition) -> None:
         self.path = path
-        self._file = file
+        self.live = found is Condition.LIVE
+        self.opened = contextlib.ExitStack()
+        self.crashed = found is Condition.CRASHED
+        self.file = file
         self._entry = entry = file[layout.ENTRY]
         facts = entry["session"]
         self.description: Description = layout.description_from_json(layout.read_text(facts["description"]))
@@ -152,26 +183,19 @@ class Session:
         import hdf5plugin  # noqa: F401  (registers the filter)
 
         path = Path(path)
-        check_signature(path)
-        try:
+        found = condition(path)
+        with contextlib.ExitStack() as opened:
             try:
-                file = h5py.File(path, "r")
-            except OSError:
-                file = h5py.File(path, "r", swmr=True)
-        except OSError as error:
-            raise ValueError(f"{path}: damaged HDF5 file: {_one_line(error)}") from None
-        try:
-            check_format(file, path)
-            return cls(file, path)
-        except (KeyError, OSError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-            file.close()
-            text = _one_line(error)
-            raise ValueError(text if str(path) in text else f"{path}: damaged session: {text}") from None
-
-    @property
-    def live(self) -> bool:
-        """Whether it was opened as a file that is being written, or was left so by a crash."""
-        return bool(self._file.swmr_mode)
+                # not SWMR where nobody writes: HDF5 then tries again for ever to read what is damaged
+                source = opened.enter_context(open_crashed(path)) if found is Condition.CRASHED else path
+                file = opened.enter_context(h5py.File(source, "r", swmr=found is Condition.LIVE))
+                check_format(file, path)
+                session = cls(file, path, found)
+                session.opened = opened.pop_all()
+                return session
+            except (KeyError, OSError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+                text = _one_line(error)
+            raise ValueError(text if str(path) in text else f"{path}: damaged session: {text}")
 
     def refresh(self) -> None:
         """Take in what a live recorder has flushed since."""
@@ -190,8 +214,7 @@ class Session:
         if self.live:
             for dataset in (*columns, *group["metadata_more"].values()):
                 dataset.id.refresh()
-        n = min(c.shape[0] for c in columns)
-        data = columns[0]
+        n, data = complete_rows(group), columns[0]
         info = StreamInfo(
             name=stream,
             kind=Kind(layout.get_text(group, "kind")),
@@ -221,6 +244,10 @@ class Session:
         if len(text) != size:
             raise ValueError(f"metadata of frame {index} has {len(text)} bytes of {size}")
         return json.loads(text)  # type: ignore[no-any-return]
+
+    def group(self, stream: str) -> Any:
+        """The h5py group of a stream."""
+        return self._groups[stream]
 
     def frame(self, stream: str, index: int) -> Frame:
         """Frame `index` (0 .. n-1; negative counts from the end) of a stream, as it was received.
@@ -264,6 +291,7 @@ class Session:
                 for dataset in columns:
                     dataset.id.refresh()
             n = min(c.shape[0] for c in columns)
+            n = int(np.isfinite(columns[0][:n]).sum())
             t, value, quality = (c[:n] for c in columns)
             out[layout.get_text(group, "name")] = (t, value, layout.get_text(columns[1], "units"), quality)
         return out
@@ -292,7 +320,7 @@ class Session:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._file.close()
+        self.opened.close()
 
     def __enter__(self) -> Session:
         return self

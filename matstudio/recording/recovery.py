@@ -7,15 +7,20 @@ Specification 3.0, section II.A; Bob Jenkins, lookup3.c, 2006).
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import sys
+import time
+from enum import Enum, auto
 from pathlib import Path
+from typing import IO, Any
 
 from matstudio.bus.lock import try_lock
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _FLAGS_AT = 11
+_END_AT = 28  # end-of-file address
 _SIZE = 48  # of a version 3 superblock with 8-byte offsets
 _MASK = 0xFFFFFFFF
 
@@ -36,27 +41,44 @@ def hold(path: Path) -> int:
     if sys.platform != "win32":
         import fcntl
 
-        try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            os.close(fd)
-            raise
+        until = time.monotonic() + 1.0
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                break
+            except OSError:  # somebody looks whether the file is held
+                if time.monotonic() > until:
+                    os.close(fd)
+                    raise
+                time.sleep(0.01)
     return fd
 
 
-def check_signature(path: Path) -> None:
-    """Raise a ValueError of one line where `path` is no HDF5 file at all."""
+class Condition(Enum):
+    """What a file's superblock and lock say."""
+
+    CLOSED = auto()
+    LIVE = auto()  # the write flag is set, and a recorder lives
+    CRASHED = auto()  # the write flag is set, and nobody lives
+
+
+def condition(path: Path) -> Condition:
+    """Whether a session is closed, being written or left by a crash.
+
+    Raises:
+        ValueError: no HDF5 file, truncated, or its superblock is damaged; one line.
+    """
+    head = _superblock(path)
+    if not _flags(head):
+        return Condition.CLOSED
     try:
-        with open(path, "rb") as file:
-            head = file.read(8)
-    except IsADirectoryError:
-        raise ValueError(f"{path}: a folder, not a session") from None
+        fd = os.open(path, os.O_RDONLY)
+        try:
+            return Condition.CRASHED if try_lock(fd) else Condition.LIVE
+        finally:
+            os.close(fd)
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror or error}") from None
-    if not head:
-        raise ValueError(f"{path}: empty file")
-    if head != _SIGNATURE:
-        raise ValueError(f"{path}: not an HDF5 file")
 
 
 def clear_write_flag(path: Path) -> bool:
@@ -64,37 +86,85 @@ def clear_write_flag(path: Path) -> bool:
 
     Raises:
         InUse: another program has the file open.
-        ValueError: no HDF5 file, or its superblock is damaged; one line.
+        ValueError: no HDF5 file, truncated, its superblock is damaged, or no right to change it; one line.
     """
-    check_signature(path)
+    if not _flags(_superblock(path)):
+        return False
     try:
         fd = os.open(path, os.O_RDWR)
-    except PermissionError:
-        with open(path, "rb") as file:
-            start = file.read(_SIZE)
-        if len(start) == _SIZE and start[8] == 3 and start[_FLAGS_AT]:
-            raise ValueError(f"{path}: was left open by a crash, and there is no right to repair it") from None
-        return False
+    except OSError as error:
+        raise ValueError(f"{path}: left open by a crash, and cannot be repaired: {error.strerror}") from None
     try:
         if not try_lock(fd):
             raise InUse(f"{path}: open in another program (a recorder?); read it with swmr=True")
-        head = bytearray(os.read(fd, _SIZE))
-        if len(head) < _SIZE:
-            raise ValueError(f"{path}: truncated: {len(head)} bytes")
-        if head[8] != 3 or head[9] != 8:
-            return False
-        if lookup3(bytes(head[:-4])) != struct.unpack("<I", head[-4:])[0]:
-            raise ValueError(f"{path}: damaged superblock (checksum)")
-        if not head[_FLAGS_AT]:
-            return False
-        head[_FLAGS_AT] = 0
-        head[-4:] = struct.pack("<I", lookup3(bytes(head[:-4])))
+        head = os.read(fd, _SIZE)
         os.lseek(fd, 0, os.SEEK_SET)
-        os.write(fd, bytes(head))
+        os.write(fd, cleared(head))
         os.fsync(fd)
         return True
     finally:
         os.close(fd)
+
+
+def open_crashed(path: Path) -> IO[bytes]:
+    """A file object that shows `path` as it would be without its write flag; the file itself is left alone."""
+    return _Cleared(path)
+
+
+class _Cleared(io.FileIO):
+    """Reads a file whose first 48 bytes are replaced."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "r")
+        self._head = cleared(os.pread(self.fileno(), _SIZE, 0) if hasattr(os, "pread") else super().read(_SIZE))
+
+    def readinto(self, buffer: Any) -> int | None:
+        at = self.tell()
+        n = super().readinto(buffer)
+        if n and at < _SIZE:
+            part = self._head[at : at + n]
+            memoryview(buffer)[: len(part)] = part
+        return n
+
+
+def cleared(head: bytes) -> bytes:
+    """A version 3 superblock (48 bytes) without write flags and with the checksum that belongs to it."""
+    body = head[:_FLAGS_AT] + b"\0" + head[_FLAGS_AT + 1 : -4]
+    return body + struct.pack("<I", lookup3(body))
+
+
+def _flags(head: bytes) -> int:
+    return head[_FLAGS_AT] if head[8] == 3 and head[9] == 8 else 0
+
+
+def _superblock(path: Path) -> bytes:
+    """The first 48 bytes; a ValueError of one line where they are not those of a whole HDF5 file."""
+    try:
+        for _ in range(5):  # a live file may be longer in its superblock than on the disk for a moment
+            with open(path, "rb") as file:
+                head = file.read(_SIZE)
+                size = os.fstat(file.fileno()).st_size
+            if not head:
+                raise ValueError(f"{path}: empty file")
+            if head[:8] != _SIGNATURE[: len(head)] or len(head) < 8:
+                raise ValueError(f"{path}: not an HDF5 file")
+            if len(head) < _SIZE:
+                raise ValueError(f"{path}: truncated: {size} bytes")
+            if head[8] != 3 or head[9] != 8:
+                return head
+            if lookup3(head[:-4]) == struct.unpack("<I", head[-4:])[0]:
+                end = int(struct.unpack_from("<Q", head, _END_AT)[0])
+                if end <= size:
+                    return head
+                wrong = f"truncated: {size} of {end} bytes"
+            else:
+                wrong = "damaged superblock (checksum)"
+            time.sleep(0.02)
+    except IsADirectoryError:
+        raise ValueError(f"{path}: a folder, not a session") from None
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror or error}") from None
+    raise ValueError(f"{path}: {wrong}")
 
 
 def _rot(x: int, k: int) -> int:

@@ -6,11 +6,12 @@ import contextlib
 import os
 import platform
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -21,10 +22,11 @@ from matstudio.domain.estimate import Estimate, MaterialState
 from matstudio.domain.frame import Frame
 from matstudio.domain.process import Quality, Reading
 from matstudio.recording import layout
-from matstudio.recording.columns import Columns, RecordRows, TextRows, append, structure_arrays
+from matstudio.recording.columns import Column, Columns, RecordRows, TextRows, structure_arrays
 from matstudio.recording.recovery import hold
 
 STRUCTURE_EVERY_S = 1.0  # a structure of 16,384 sites takes 0.4 MB
+RESERVE = 32 * 1024 * 1024
 _LIBRARIES = ("numpy", "h5py", "hdf5plugin", "scipy", "pyzmq", "msgpack", "pymatgen", "torch", "rosettasciio")
 
 
@@ -34,9 +36,8 @@ class _StreamRows:
     def __init__(self, group: Any) -> None:
         self.group = group
         self.axes = layout.axes_of(group)
-        self.shape, self.dtype = group["data"].shape[1:], group["data"].dtype
         self.clock = layout.get_text(group, "clock")
-        self.data = group["data"]
+        self.data = Column(group["data"])
         self.columns = Columns(group, "t_start", "t_end", "seq", "missed", "metadata", "metadata_bytes")
         self.more = TextRows(group["metadata_more"])
         self.n = 0
@@ -49,7 +50,7 @@ class _StreamRows:
         if frame.clock != self.clock:
             own["clock"] = frame.clock
         text = layout.to_json({"": own, **facts} if own else facts).encode()
-        append(self.data, frame.data[None])
+        self.data.append(frame.data[None])
         head, rest = text[: layout.METADATA_WIDTH], text[layout.METADATA_WIDTH :]
         if rest:
             self.more.add(self.n, rest)
@@ -106,6 +107,7 @@ class SessionWriter:
         self.path = path
         self.t_first = min(f.t_start for f in first)
         self._clock = clock
+        self._signatures = {f.stream: layout.signature(f) for f in first}
         self._unknown: dict[str, int] = {}
         self._structure_at: dict[str, float] = {}
         self._file = h5py.File(path, "x", libver=("v110", "v110"))
@@ -113,6 +115,7 @@ class SessionWriter:
             self._make(description, first, readings, run or {})
             self._file.swmr_mode = True
             self._held = hold(path)
+            self._reserve = _reserve(path.parent)
         except BaseException:
             self._file.close()
             path.unlink(missing_ok=True)
@@ -191,14 +194,8 @@ class SessionWriter:
         return {name: s.n for name, s in self._streams.items()}
 
     def fits(self, frame: Frame) -> bool:
-        """Whether the frame's stream is in this file with the same shape, dtype and axis names and units."""
-        s = self._streams.get(frame.stream)
-        return (
-            s is not None
-            and frame.data.shape == s.shape
-            and frame.data.dtype == s.dtype
-            and [(a.name, a.units) for a in frame.axes] == [(a.name, a.units) for a in s.axes]
-        )
+        """Whether the frame's stream is in this file with the same shape, dtype, axis names and units."""
+        return self._signatures.get(frame.stream) == layout.signature(frame)
 
     def add_frame(self, frame: Frame, missed: int = 0) -> None:
         """Write a frame; `missed` counts the stream's frames lost before it was received, since the file began.
@@ -285,13 +282,14 @@ class SessionWriter:
         os.fsync(self._held)
 
     def close(self, why: str = "recording stopped") -> None:
-        """Note the end, write all and close the file; no harm in a second call.
+        """Note the end, write all and close the file; no harm in a second call. On a full disk the reserve makes room.
 
         Raises:
-            OSError: it cannot be written; the file is let go of all the same.
+            OSError, RuntimeError: it cannot be written. HDF5 then keeps the file, and may end the process badly.
         """
         if self._held < 0:
             return
+        self._reserve.close()
         try:
             if self._file:
                 if self._unknown:
@@ -305,6 +303,19 @@ class SessionWriter:
             finally:
                 os.close(self._held)
                 self._held = -1
+
+
+def _reserve(folder: Path) -> IO[bytes]:
+    """A nameless file of `RESERVE` bytes. Given back when a disk is full, it lets HDF5 write what it still holds;
+    without that HDF5 can neither close the file nor end the process in order."""
+    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  held for as long as the session
+    try:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, RESERVE)
+    except OSError:
+        file.close()
+        raise
+    return file
 
 
 def _iso(wall: float) -> str:

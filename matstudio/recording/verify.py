@@ -1,0 +1,168 @@
+"""Checks a session, and makes one that a crash left open plainly again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from matstudio.control import audit
+from matstudio.recording import layout
+from matstudio.recording.reader import Session, parse_event
+from matstudio.recording.recovery import InUse, clear_write_flag
+
+_DECODE_EVERY = 50  # frames; each one would take as long as the recording's compression did
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `verify` found.
+
+    Args:
+        path: of the session.
+        ok: nothing is wrong with it.
+        lines: for people; those that begin with "WRONG" made `ok` False.
+        counts: numbers by name ("frames image", "cut image", "events", "estimates image", ...).
+        repaired: the write flag of a crash was cleared.
+        live: a recorder is writing it now.
+    """
+
+    path: str
+    ok: bool
+    lines: tuple[str, ...]
+    counts: Mapping[str, int] = field(default_factory=dict)
+    repaired: bool = False
+    live: bool = False
+
+
+class _Findings:
+    def __init__(self) -> None:
+        self.ok = True
+        self.lines: list[str] = []
+        self.counts: dict[str, int] = {}
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+    def wrong(self, line: str) -> None:
+        self.ok = False
+        self.lines.append(f"WRONG: {line}")
+
+
+def verify(path: Path | str) -> Report:
+    """Check a session: frames, times, counters, audit chain, versions. Data are never changed; the write flag that a
+    crash left behind is cleared, if nobody has the file open.
+
+    Raises:
+        ValueError: it is not a session, or so damaged that it cannot be opened; one line.
+    """
+    path = Path(path)
+    repaired = live = False
+    try:
+        repaired = clear_write_flag(path)
+    except InUse:
+        live = True
+    found = _Findings()
+    with Session.open(path) as session:
+        if repaired:
+            found.say("left open by a crash: the write flag was cleared, the file opens plainly again")
+        if live and session.live:
+            found.say("a recorder is writing this file; what it has flushed so far is checked")
+        live = live and session.live
+        if not live and not layout.read_text(session.file[f"{layout.ENTRY}/end_time"]):
+            found.say("not closed in order: what came after the last flush, a second before the end, is not in it")
+        _check_facts(session, found)
+        for name in session.streams:
+            _check_stream(session, name, found)
+        _check_readings(session, found)
+        _check_records(session, found)
+        _check_events(session, found)
+    found.say("all is well" if found.ok else "something is wrong, see above")
+    return Report(str(path), found.ok, tuple(found.lines), found.counts, repaired, live)
+
+
+def _check_facts(session: Session, found: _Findings) -> None:
+    versions = session.versions
+    found.say(
+        f"{session.description.name} ({session.origin}), {session.t1 - session.t0:.1f} s, recorded by MatStudio "
+        f"{layout.get_text(session.file, 'creator_version')}, Python {versions.get('python', '?')}"
+    )
+    missing = [k for k in ("python", "numpy", "h5py", "hdf5plugin") if k not in versions]
+    if missing:
+        found.wrong(f"no version of {', '.join(missing)}")
+    if session.origin not in ("twin", "replay", "real"):
+        found.wrong(f"origin {session.origin!r} is neither twin, replay nor real")
+
+
+def _check_stream(session: Session, name: str, found: _Findings) -> None:
+    info, group = session.streams[name], session.group(name)
+    found.counts[f"frames {name}"] = info.n
+    cut = max(group[k].shape[0] for k in ("data", "seq", "t_start", "t_end", "metadata")) - info.n
+    found.counts[f"cut {name}"] = cut
+    steps = np.diff(info.seq)
+    gap = int(np.maximum(steps - 1, 0).sum())
+    beyond = np.cumsum(np.maximum(steps - 1, 0)) - info.missed[1:]
+    before = max(0, int(beyond.max(initial=0)))  # lost where the recorder's counter does not explain it
+    found.counts[f"dropped {name}"], found.counts[f"lost {name}"] = gap - before, before
+    size = " x ".join(map(str, info.shape))
+    line = f"{name}: {info.n} frames of {size} {info.dtype}, {gap - before} dropped by the recorder"
+    found.say(line + (f", {before} lost before it" if before else ""))
+    if cut:
+        found.say(f"{name}: {cut} incomplete frame{'s' * (cut > 1)} at the end left out")
+    for what, bad in (
+        ("a number does not rise", steps <= 0),
+        ("the count of lost frames falls", np.diff(info.missed) < 0),
+        ("an exposure begins before the one before it", np.diff(info.t) < 0),
+        ("an exposure ends before it begins", info.t_end < info.t),
+        ("a time is not finite", ~(np.isfinite(info.t) & np.isfinite(info.t_end))),
+    ):
+        if bad.any():
+            found.wrong(f"{name}: {what} (row {int(np.flatnonzero(bad)[0])}, {int(bad.sum())} times)")
+    for index in sorted({*range(0, info.n, _DECODE_EVERY), *range(max(0, info.n - 2), info.n)}):
+        try:
+            session.frame(name, index)
+        except (ValueError, TypeError, KeyError) as error:
+            found.wrong(f"{name}: frame {index} cannot be read: {' '.join(str(error).split())}")
+            break
+
+
+def _check_readings(session: Session, found: _Findings) -> None:
+    for name, (t, _, _, quality) in session.readings().items():
+        found.counts[f"reading {name}"] = len(t)
+        if (np.diff(t) < 0).any():
+            found.wrong(f"reading {name}: times go back at row {int(np.flatnonzero(np.diff(t) < 0)[0]) + 1}")
+        if (quality >= len(layout.QUALITIES)).any():
+            found.wrong(f"reading {name}: unknown quality")
+
+
+def _check_records(session: Session, found: _Findings) -> None:
+    models: set[str] = set()
+    for name in session.streams:
+        estimates = session.estimates(name)
+        found.counts[f"estimates {name}"] = len(estimates)
+        models |= {f"{m['name']} {m['version']} ({m['checksum'][:12]})" for m in estimates.models()}
+    found.counts["states"] = len(session.states())
+    if models:
+        found.say(f"models: {', '.join(sorted(models))}")
+
+
+def _check_events(session: Session, found: _Findings) -> None:
+    entries = [parse_event(line) for line in session.event_lines()]
+    chain = [e for e in entries if "hash" in e]
+    found.counts["events"], found.counts["audit entries"] = len(entries), len(chain)
+    for e in entries:
+        if e["kind"] == "damaged":
+            found.wrong(f"audit log: a line cannot be read: {e['text']}")
+    for problem in audit.verify(chain):
+        found.wrong(f"audit log: {problem}")
+    if chain:
+        last: Any = chain[-1]
+        found.say(f"audit log: {len(chain)} entries, the last is {last.get('n')} with hash {last.get('hash')}")
+    else:
+        found.say("audit log: empty")
+    for e in entries:
+        if e.get("who") == "recorder" and e.get("kind") == "recording":
+            found.say(f"  {float(e.get('t', 0)):.1f} s: {e.get('text')}")

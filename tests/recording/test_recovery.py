@@ -1,0 +1,237 @@
+"""Crashes, edits and files that are none of ours."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from sample_session import DESCRIPTION, image
+
+from matstudio.control import audit
+from matstudio.domain.clock import RealClock
+from matstudio.recording.reader import Session
+from matstudio.recording.recovery import InUse, clear_write_flag, lookup3
+from matstudio.recording.verify import verify
+from matstudio.recording.writer import SessionWriter
+
+CRASHING = """
+import sys, time
+sys.path.insert(0, {here!r})
+from pathlib import Path
+from sample_session import DESCRIPTION, image
+from matstudio.domain.clock import RealClock
+from matstudio.recording.writer import SessionWriter
+w = SessionWriter(Path({path!r}), DESCRIPTION, RealClock.start(), [image(0)])
+for seq in range(1, 41):
+    w.add_frame(image(seq))
+    if seq == 30:
+        w.flush()
+        print("flushed", flush=True)
+print("written", flush=True)
+time.sleep(60)
+"""
+
+
+def audit_lines(n: int) -> list[bytes]:
+    link, lines = audit.Link(), []
+    for i in range(n):
+        entry, link = audit.append(
+            link, t=float(i), wall=0.0, kind="output", who="pid", text="heater Å", data={"value": i / 10}
+        )
+        lines.append(audit.canonical(entry))
+    return lines
+
+
+def test_lookup3_is_the_checksum_of_a_superblock(writer):
+    writer.close()
+    head = writer.path.read_bytes()[:48]
+    assert head[8] == 3
+    assert lookup3(head[:44]) == int.from_bytes(head[44:], "little")
+    assert lookup3(b"Four score and seven years ago") == 0x17770551  # the author's own test vectors
+    assert lookup3(b"Four score and seven years ago", 1) == 0xCD628161
+
+
+def test_a_killed_writer_loses_what_came_after_the_flush_and_is_repaired(tmp_path: Path):
+    path = tmp_path / "killed.nxs"
+    code = CRASHING.format(here=str(Path(__file__).parent), path=str(path))
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    try:
+        assert child.stdout.readline() == "flushed\n"
+        with h5py.File(path, "r", swmr=True) as file:  # others read while it is written
+            assert file["entry/image/seq"].shape == (31,)
+        with pytest.raises(InUse):
+            clear_write_flag(path)
+        report = verify(path)
+        assert report.ok
+        assert report.live
+        assert not report.repaired
+        assert child.stdout.readline() == "written\n"
+    finally:
+        child.send_signal(signal.SIGKILL)
+        child.communicate()
+    with pytest.raises(OSError, match="already open for write"):
+        h5py.File(path, "r")
+    with Session.open(path) as session:
+        assert session.crashed
+        assert session.streams["image"].n == 31
+    report = verify(path)
+    assert report.ok, report.lines
+    assert report.repaired
+    assert report.counts["frames image"] == 31
+    assert any("left open by a crash" in line for line in report.lines)
+    with h5py.File(path, "r") as file:
+        np.testing.assert_array_equal(file["entry/image/data"][30], image(30).data)
+    with Session.open(path) as session:
+        assert not session.live
+        np.testing.assert_array_equal(session.frame("image", -1).data, image(30).data)
+    assert not verify(path).repaired
+
+
+def test_a_frame_that_a_crash_cut_is_left_out(writer):
+    for seq in range(1, 10):
+        writer.add_frame(image(seq))
+    writer.close()
+    with h5py.File(writer.path, "r+") as file:
+        file["entry/image/seq"].resize(8, axis=0)
+        file["entry/image/seq"].resize(9, axis=0)
+    report = verify(writer.path)
+    assert report.ok
+    assert (report.counts["frames image"], report.counts["cut image"]) == (8, 2)
+    with Session.open(writer.path) as session:
+        assert session.frame("image", -1).seq == 7
+
+
+def test_the_audit_chain_is_checked_from_the_file(writer):
+    lines = audit_lines(20)
+    for line in lines:
+        writer.add_event(line)
+    writer.close()
+    report = verify(writer.path)
+    assert report.ok, report.lines
+    assert report.counts["audit entries"] == 20
+    assert any(json.loads(lines[-1])["hash"] in line for line in report.lines)
+
+    with h5py.File(writer.path, "r+") as file:
+        text = file["entry/events/text"]
+        row = next(i for i, t in enumerate(text[()]) if b'"n":7,' in t)
+        text[row] = text[row].replace(b'"value":0.6', b'"value":0.9')
+    report = verify(writer.path)
+    assert not report.ok
+    assert [line for line in report.lines if line.startswith("WRONG")] == [
+        "WRONG: audit log: entry 7: its hash does not fit its content and the entry before it"
+    ]
+
+
+@pytest.mark.parametrize(("missed", "dropped", "lost"), [(5, 5, 0), (0, 0, 5), (2, 2, 3)])
+def test_gaps_are_held_against_the_counter(writer, missed, dropped, lost):
+    writer.add_frame(image(1))
+    writer.add_frame(image(7), missed=missed)
+    writer.close()
+    report = verify(writer.path)
+    assert (report.counts["dropped image"], report.counts["lost image"]) == (dropped, lost)
+
+
+def test_times_that_go_back_are_found(writer):
+    for seq in (1, 2, 3):
+        writer.add_frame(image(seq))
+    writer.close()
+    with h5py.File(writer.path, "r+") as file:
+        file["entry/image/t_start"][2] = -5.0
+    report = verify(writer.path)
+    assert not report.ok
+    assert any("WRONG: image: an exposure begins before" in line for line in report.lines)
+
+
+def test_a_file_that_cannot_be_read_through_is_found(tmp_path):
+    path = tmp_path / "holes.nxs"
+    frame = image(0)
+    data = np.random.default_rng(0).integers(0, 60000, frame.data.shape).astype("u2")
+    writer = SessionWriter(path, DESCRIPTION, RealClock.start(), [type(frame)(**{**vars(frame), "data": data})])
+    writer.close()
+    with h5py.File(path) as file:
+        chunk = file["entry/image/data"].id.get_chunk_info_by_coord((0, 0, 0))
+    with open(path, "r+b") as file:
+        file.seek(chunk.byte_offset)
+        file.write(b"\xff" * chunk.size)
+    report = verify(path)
+    assert not report.ok
+    assert any("frame 0 cannot be read" in line for line in report.lines)
+
+
+def _no_hdf5(path: Path) -> None:
+    path.write_text("hello" * 100)
+
+
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _other_hdf5(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file["x"] = 1
+
+
+def _folder(path: Path) -> None:
+    path.mkdir()
+
+
+def _newer(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file.attrs["format"], file.attrs["format_version"] = "matstudio-session", 99
+
+
+def _hollow(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file.attrs["format"], file.attrs["format_version"] = "matstudio-session", 1
+        file.create_group("entry/session")
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (_no_hdf5, "not an HDF5 file"),
+        (_empty, "empty file"),
+        (_other_hdf5, "not a MatStudio session"),
+        (_folder, "a folder"),
+        (_newer, "format version 99"),
+        (_hollow, "damaged session"),
+        (lambda path: None, "No such file"),
+    ],
+)
+def test_what_is_no_session_gets_one_line(tmp_path: Path, make, says):
+    path = tmp_path / "x.nxs"
+    make(path)
+    with pytest.raises(ValueError, match=says) as caught:
+        verify(path)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("part", [10, 47, 300, 0.3, 0.9])
+def test_a_truncated_session_gets_one_line(writer, part):
+    for seq in range(1, 20):
+        writer.add_frame(image(seq))
+    writer.close()
+    size = writer.path.stat().st_size
+    os.truncate(writer.path, int(part * size) if isinstance(part, float) else part)
+    before = writer.path.read_bytes()
+    with pytest.raises(ValueError) as caught:
+        verify(writer.path)
+    assert "\n" not in str(caught.value)
+    assert str(writer.path) in str(caught.value)
+    assert writer.path.read_bytes() == before
+
+
+def test_a_damaged_superblock_is_not_touched(writer):
+    writer.close()
+    body = bytearray(writer.path.read_bytes())
+    body[20] ^= 0x55
+    writer.path.write_bytes(bytes(body))
+    with pytest.raises(ValueError, match="damaged superblock"):
+        verify(writer.path)
+    assert writer.path.read_bytes() == bytes(body)
