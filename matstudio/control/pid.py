@@ -45,11 +45,12 @@ def lambda_tuning(gain: float, tau: float, lag: float, delay: float, *, closed: 
     """Tuning for a process of gain `gain` with time constants `tau` > `lag` and `delay` (s): IMC, or lambda, tuning.
 
     Series form Kc = tau / (gain (closed + delay)), tI = tau, tD = lag, converted to the ISA form. The integral cancels
-    the furnace's pole and b = 1 - td/ti what the derivative, acting on the measurement only, adds to the integral during
-    a ramp, so that the temperature does not overshoot its end: the alloy forgives being late, not too hot.
-    `closed` is the closed loop's time constant, s; the default 2 x delay is robust and keeps the heater quiet.
+    the furnace's pole, and b = 1 - td/ti what the derivative, acting on the measurement only, adds to the integral
+    during a ramp, so that the temperature does not overshoot its end: the alloy forgives being late, not too hot.
+    `closed` is the closed loop's time constant, s; the default 2 x delay is robust and keeps the heater quiet; it is
+    tau / 15 at least, so that a furnace without delay does not get an endless gain.
     """
-    tc = 2 * delay if closed is None else closed
+    tc = max(2 * delay, tau / 15) if closed is None else closed
     f = 1 + lag / tau
     ti, td = tau * f, lag / f
     return Tuning(tau / (gain * (tc + delay)) * f, ti, td, math.sqrt(ti * td) if td > 0 else ti / 2, b=1 - td / ti)

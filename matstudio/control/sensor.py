@@ -9,7 +9,8 @@ from enum import StrEnum
 from matstudio.control.observer import Furnace, FurnaceObserver
 from matstudio.domain.process import Quality, Reading
 
-MAX_AGE_S = 0.45  # run time or real time, whichever is longer: jitter of the machine is not a fault of the sensor
+MAX_AGE_S = 0.35  # so that a frozen device is safe within 3 control periods of 0.2 s
+MAX_AGE_REAL_S = 0.5  # at simulated speed: jitter of the machine is not a fault of the sensor
 STUCK_SAMPLES = 3
 CONFIRM_S = 0.15  # one bad sample is left out, a second one a control period later is a fault
 PULLED_K = 18.0  # the sensor has left the model by this within the observer's window
@@ -72,6 +73,11 @@ def plain(reading: Reading, now: float, max_age: float, low: float, high: float)
     if reading.quality is Quality.BAD:
         return Judgement(Fault.NOT_FINITE, f"{reading.name}: the device calls it bad")
     return Judgement()
+
+
+def max_age(speed: float) -> float:
+    """Oldest source time that counts, s of run time, on a clock that runs `speed` times as fast as real time."""
+    return MAX_AGE_S if speed <= 1 else max(MAX_AGE_S, MAX_AGE_REAL_S * speed)
 
 
 class SensorMonitor:

@@ -61,7 +61,7 @@ class Station:
         self._record = record
         self._link = link or audit.Link()
         self._speed = float(getattr(clock, "speed", 1.0))
-        self._max_age = sensor.MAX_AGE_S * max(1.0, self._speed)
+        self._max_age = sensor.max_age(self._speed)
         self._cycle = 0
         self._start = clock.now()
         self._clients = Clients(lambda: clock.now() / self._speed)
@@ -174,7 +174,7 @@ class Station:
         _, low, high = description.readings.get(SENSOR, ("K", -math.inf, math.inf))
         self._monitor = sensor.SensorMonitor(low, high, furnace, self._max_age)
         self._loop = Loop(self.settings.pid or _tuning(furnace or _FURNACE))
-        self._out.adopt(description, self._readings, SENSOR, now)
+        self._out.adopt(description, SENSOR, now)
         self.note(
             "device",
             "station",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Mapping
 
 from matstudio.control import gate
@@ -34,14 +35,16 @@ class Outputs:
         self.sent: dict[str, float] = {}
         """Value sent last to each actuator; before that its reading, NaN where that is unknown."""
         self._sent_at: dict[str, float] = {}
+        self._lately: deque[tuple[float, float]] = deque()  # what the heater was sent, with when
         self._unlike_since: dict[str, float] = {}
         self._held = {i.name: False for i in settings.interlocks}
         self._readings: Mapping[str, Reading] = {}
         self._failed = ""
 
-    def adopt(self, description: Description, readings: Mapping[str, Reading], controlled: str, now: float) -> None:
+    def adopt(self, description: Description, controlled: str, now: float) -> None:
         """Take a device's actuators, and the limits that satisfy both the device and the settings."""
         self.actuators, self.limits, self.sent, self._unlike_since = {}, {}, {}, {}
+        self._lately.clear()
         for actuator in description.actuators:
             own = self._settings.limits.get(actuator.name)
             try:
@@ -52,8 +55,7 @@ class Outputs:
             self.actuators[actuator.name] = actuator
             self.limits[actuator.name] = limits
             # unknown where there is a safe value: OFF then sends that at once; what has none stays as it is found
-            reading = readings.get(actuator.name)
-            self.sent[actuator.name] = reading.value if reading is not None and actuator.safe is None else math.nan
+            self.sent[actuator.name] = math.nan
             self._sent_at[actuator.name] = now
         if HEATER in self.actuators and controlled in description.readings and controlled in self._settings.limits:
             self.limits[controlled] = self._settings.limits[controlled]
@@ -69,7 +71,8 @@ class Outputs:
         for name, actuator in self.actuators.items():
             reading = readings.get(name)
             if math.isnan(self.sent[name]) and actuator.safe is None and reading and math.isfinite(reading.value):
-                self.sent[name] = reading.value
+                limits = self.limits[name]
+                self.sent[name] = min(max(reading.value, limits.low), limits.high)
         for interlock in self._settings.interlocks:
             if interlock.actuator not in self.actuators:
                 continue
@@ -121,7 +124,8 @@ class Outputs:
         )
         if verdict.value is None:
             return verdict.reason
-        if verdict.value != last or self._unlike(asked.name, now):
+        unlike = self._unlike(asked.name, now)
+        if verdict.value != last or unlike:
             self._send(actuator, verdict.value, asked, verdict.reason, now)
         return ""
 
@@ -148,10 +152,17 @@ class Outputs:
                 self._note("write", "station", f"{name} {actuator.safe:g} (safe)", name=name, value=actuator.safe)
 
     def _unlike(self, name: str, now: float) -> bool:
-        """Whether the heater has shown another value for a while than was sent: then it is sent again."""
+        """Whether the heater has shown a value for a while that it was not sent lately: then it is sent again."""
         reading, limits = self._readings.get(name), self.limits[name]
+        if name != HEATER or reading is None or math.isnan(self.sent[name]):
+            return False
+        if not self._lately or self._lately[-1][1] != self.sent[name]:
+            self._lately.append((now, self.sent[name]))
+        while len(self._lately) > 1 and self._lately[1][0] < now - self._follow_s:
+            self._lately.popleft()
         share = _FOLLOW_SHARE * (limits.high - limits.low)
-        if name != HEATER or reading is None or not abs(reading.value - self.sent[name]) > share:
+        values = [value for _, value in self._lately]
+        if not (reading.value > max(values) + share or reading.value < min(values) - share):
             self._unlike_since.pop(name, None)
             return False
         since = self._unlike_since.setdefault(name, now)
