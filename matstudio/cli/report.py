@@ -37,6 +37,11 @@ class Watcher:
             if topic == "event":
                 self.events.append(str(message.get("text", "")))
 
+    def ready(self) -> bool:
+        """Whether the station says that it hears its device."""
+        status = self.last.get("status")
+        return status is not None and status["device"]["state"] == "good"
+
     def report(self, arguments: argparse.Namespace, supervisor: Supervisor) -> dict[str, Any]:
         """The report; `problems` is empty for a run in which everything worked."""
         now = self._run.clock.now()

@@ -96,12 +96,12 @@ def _loop(the_run: Run, arguments: argparse.Namespace, stop: threading.Event) ->
         try:
             if windowed or arguments.screenshot:
                 supervisor.start(STUDIO)
-            asked = arguments.mode is None
+            asking = arguments.mode is not None
             while not stop.is_set():
                 watcher.take(0.1)
                 supervisor.check(watcher.heard)
-                if not asked and "status" in watcher.last:
-                    asked = True
+                if asking and watcher.ready():
+                    asking = False
                     _ask_mode(the_run, arguments.mode)
                 if arguments.duration and the_run.clock.now() >= arguments.duration:
                     break
