@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF
 from PySide6.QtWidgets import QGraphicsPolygonItem, QWidget
 
 from matstudio.widgets.colours import Scheme, scheme
@@ -16,6 +16,8 @@ from matstudio.widgets.text import scaled
 from matstudio.widgets.view import GraphView
 
 _MARGIN = 0.08
+_POINTER = QPainterPath()
+_POINTER.addPolygon(QPolygonF([QPointF(0, -0.3), QPointF(-0.4, -1.1), QPointF(0.4, -1.1), QPointF(0, -0.3)]))
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ class LinePlot(GraphView):
         super().__init__(parent)
         self._lines: dict[str, tuple[pg.PlotDataItem, str, float, bool]] = {}
         self._bands: dict[str, tuple[QGraphicsPolygonItem, str, tuple[np.ndarray, ...]]] = {}
+        self._points: dict[str, tuple[pg.ScatterPlotItem, str]] = {}
         self._hidden: set[str] = set()
         self._follow, self._x_range = True, None
         self._units = ("", "")
@@ -153,6 +156,19 @@ class LinePlot(GraphView):
         self._lines[name][0].setData(np.asarray(x, float), np.asarray(y, float))
         self._fit()
 
+    def set_points(self, name: str, x: np.ndarray, y: np.ndarray, role: str = "accent") -> None:
+        """Draw or replace small triangles that point at x (N,), y (N,) from above."""
+        if name not in self._points:
+            item = pg.ScatterPlotItem(pxMode=True, symbol=_POINTER, size=8, pen=None)
+            item.setVisible(name not in self._hidden)
+            item.setZValue(5)
+            self.plot.addItem(item, ignoreBounds=True)
+            self._points[name] = (item, role)
+        item = self._points[name][0]
+        good = np.isfinite(x) & np.isfinite(y)
+        item.setData(x=np.asarray(x, float)[good], y=np.asarray(y, float)[good])
+        item.setBrush(pg.mkBrush(getattr(scheme(self.palette()), role)))
+
     def set_band(self, name: str, x: np.ndarray, low: np.ndarray, high: np.ndarray, role: str = "text") -> None:
         """Fill between low (N,) and high (N,), for example one standard deviation about a line."""
         good = np.isfinite(x) & np.isfinite(low) & np.isfinite(high)
@@ -179,14 +195,18 @@ class LinePlot(GraphView):
         """The marks of a group, () where there is none."""
         return tuple(self._marks.groups.get(name, ((), ""))[0])
 
+    def points(self, name: str) -> np.ndarray:
+        """The x of a group of points, (N,); KeyError where there is none."""
+        return np.asarray(self._points[name][0].getData()[0])
+
     def line(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """The x (N,) and y (N,) of a line as given; KeyError where there is none."""
         x, y = self._lines[name][0].getOriginalDataset()
         return x, y
 
     def remove(self, name: str) -> None:
-        """Take a line, band or group of marks away, where there is one."""
-        for items in (self._lines, self._bands):
+        """Take a line, band, group of points or of marks away, where there is one."""
+        for items in (self._lines, self._bands, self._points):
             if name in items:
                 self.plot.removeItem(items.pop(name)[0])
         if self._marks.groups.pop(name, None) is not None:
@@ -196,7 +216,7 @@ class LinePlot(GraphView):
         """Show or hide what has that name, now and when it comes later."""
         for hidden in (self._hidden, self._marks.hidden):
             (hidden.discard if visible else hidden.add)(name)
-        for items in (self._lines, self._bands):
+        for items in (self._lines, self._bands, self._points):
             if name in items:
                 items[name][0].setVisible(visible)
         self._marks.update()
@@ -234,6 +254,8 @@ class LinePlot(GraphView):
             self._pen(name, colours)
         for name in self._bands:
             self._brush(name, colours)
+        for item, role in self._points.values():
+            item.setBrush(pg.mkBrush(getattr(colours, role)))
         self._marks.update()
 
     def _pen(self, name: str, colours: Scheme) -> None:

@@ -19,6 +19,12 @@ from matstudio.widgets.text import duration, with_sigma
 STALE_S = 2.0
 
 
+def unit_of(frame: Frame) -> str:
+    """Unit of the frame's values, "" where they are pure numbers or it is not known."""
+    unit = str(frame.metadata.get("unit", ""))
+    return "" if unit == "1" else unit
+
+
 class FrameViewer(QWidget):
     """Shows the newest frame of one stream and the newest estimate, which may be of an older frame.
 

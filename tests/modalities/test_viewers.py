@@ -140,6 +140,10 @@ def test_what_cannot_be_shown_is_one_line_and_the_picture_stays(kind: str, qtbot
     assert view._state.isHidden()
     wrong = {"columns": np.zeros(5), "spots": np.zeros((5, 3)), "background": np.zeros(7)}
     view.show_estimate(estimate(kind, wrong))
+    short = {"columns": XY, "columns_au": np.zeros(2), "columns_sigma": np.zeros((1, 2)), "spots": XY}
+    short |= {"spots_hkl": np.zeros((2, 3)), "spots_intensity": np.zeros(9), "edges_eV": np.array([900.0, math.nan])}
+    view.show_estimate(estimate(kind, short))
+    assert view.estimate is not None
     view.show_frame(FRAMES[kind](3))
     assert view.frame.seq == 3
 
@@ -248,10 +252,34 @@ def test_a_powder_pattern_gets_a_line_plot_and_a_pattern_the_canvas_back(qtbot) 
     assert view.powder.isVisible()
     assert view.powder.plot.getAxis("bottom").label.toPlainText().strip() == "2theta / °"
     assert view.powder.box.viewRange()[0] == pytest.approx([10.0, 29.98])
+    peaks = estimate("diffraction", {"peaks": np.array([12.0, 20.0]), "background": np.full(1000, 90.0)})
+    view.show_estimate(peaks)
+    assert dict(view._rows.rows())["Peaks"] == "2 found"
+    assert list(view.powder.points("peaks")) == [12.0, 20.0]
+    assert view.powder.line("background")[1][0] == pytest.approx(math.log10(91))
+    view._log.setChecked(False)
+    assert view.powder.line("background")[1][0] == 90.0
     view.show_estimate(ESTIMATES["diffraction"])
+    with pytest.raises(KeyError):
+        view.powder.points("peaks")
     view.grab()
     view.show_frame(pattern(1))
     assert view.canvas.isVisible()
+
+
+def test_the_profile_of_an_uncalibrated_pattern_is_about_the_centre_found(qtbot) -> None:
+    view = viewer("diffraction", qtbot)
+    y, x = np.mgrid[:64, :64]
+    ring = 1000 * np.exp(-((np.hypot(x - 40, y - 20) - 10) ** 2))
+    axes = tuple(Axis("i", "px", 1.0, 0.0, 64) for _ in range(2))
+    view._log.setChecked(False)
+    view.show_frame(frame("diffraction", ring, axes))
+    view.show_estimate(estimate("diffraction", {"spots": XY, "centre": np.array([40.0, 20.0])}))
+    view._last = 0.0
+    view.show_frame(frame("diffraction", ring, axes, 1))
+    radius, mean = view.profile.line("profile")
+    assert radius[np.nanargmax(mean)] == 10
+    assert np.nanmax(mean) > 700
 
 
 def test_edges_and_background(qtbot) -> None:

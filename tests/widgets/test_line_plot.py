@@ -82,6 +82,12 @@ def test_marks_regions_and_bands_are_drawn(plot: LinePlot) -> None:
     plot.set_band("sigma", X, np.sin(X / 9) - 0.1, np.sin(X / 9) + 0.1, "accent")
     assert plot.grab().toImage() != before
     plot.remove("sigma")
+    plot.set_points("peaks", np.array([850.0, math.nan]), np.array([0.5, 0.5]))
+    assert list(plot.points("peaks")) == [850.0]
+    assert plot.grab().toImage() != before
+    plot.set_visible("peaks", False)
+    assert plot.grab().toImage() == before
+    plot.remove("peaks")
     plot.remove("never there")
     assert plot.marks("edges")[0].x == 931.0
     assert plot.marks("window") == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from types import MappingProxyType
 
 import numpy as np
@@ -13,22 +14,28 @@ from matstudio.domain.frame import Axis, Frame
 from matstudio.widgets.histogram import Levels
 from matstudio.widgets.image_canvas import ImageCanvas
 from matstudio.widgets.plot import LinePlot
-from matstudio.widgets.viewer import FrameViewer
+from matstudio.widgets.viewer import FrameViewer, unit_of
 
 _PERIOD = 0.2
 
 
 class RadialMean:
-    """Mean of a pattern over rings about the point where both axes are zero (uncalibrated: about the middle).
+    """Mean of a pattern over rings about the point where both axes are zero; uncalibrated, about `centre`.
 
     Args:
         axes: of the pattern, rows first; rings are as wide as one step of the finer one.
+        centre: x, y in pixels, used where the axes have no unit; None: the middle.
     """
 
-    def __init__(self, axes: tuple[Axis, Axis]) -> None:
+    def __init__(self, axes: tuple[Axis, Axis], centre: np.ndarray | None = None) -> None:
         row, column = axes
         calibrated = row.units == column.units != "px"
-        y, x = (a.values - (0.0 if calibrated else a.offset + a.scale * (a.size - 1) / 2) for a in (row, column))
+        middle = np.array([(a.size - 1) / 2 for a in (column, row)]) if centre is None else np.asarray(centre, float)
+        self.centre = None if calibrated else middle
+        zero = (
+            (0.0, 0.0) if calibrated else (row.offset + row.scale * middle[1], column.offset + column.scale * middle[0])
+        )
+        y, x = (a.values - z for a, z in zip((row, column), zero, strict=True))
         step = min(abs(row.scale), abs(column.scale))
         self._ring = np.rint(np.hypot(y[:, None], x[None, :]) / step).astype(np.intp).ravel()
         self.radius = np.arange(int(self._ring.max()) + 1) * step
@@ -53,6 +60,9 @@ class Viewer(FrameViewer):
             "lattice_a": "Lattice a",
             "composition": "Au fraction",
             "superlattice_ratio": "I100/I200",
+            "g1": "g1",
+            "g2": "g2",
+            "gamma": "γ",
         }
     )
 
@@ -75,6 +85,7 @@ class Viewer(FrameViewer):
         self._spots.toggled.connect(lambda on: self.canvas.set_layer_visible("spots", on))
         self._indices.toggled.connect(self._index)
         self._axes: tuple[Axis, ...] = ()
+        self._unit = ""
         self._radial: RadialMean | None = None
         self._last = 0.0
         self._set_log(True)
@@ -91,7 +102,7 @@ class Viewer(FrameViewer):
         if frame.axes != self._axes:
             self._turn_to(frame)
         if flat:
-            self.canvas.set_frame(frame.data, frame.axes, str(frame.metadata.get("unit", "")))
+            self.canvas.set_frame(frame.data, frame.axes, unit_of(frame))
             if time.monotonic() - self._last >= _PERIOD:
                 self._draw_profile(frame.data)
         else:
@@ -99,35 +110,48 @@ class Viewer(FrameViewer):
 
     def draw_estimate(self, estimate: Estimate) -> None:
         """Draw a ring at each spot, the strongest first, with its indices."""
-        spots = estimate.arrays.get("spots")
         if self._pages.currentWidget() is not self.canvas:
+            draw_peaks(self.powder, self.frame, estimate, self._scaled)
             return
+        self._recentre(estimate.arrays.get("centre"))
+        spots = estimate.arrays.get("spots")
         if spots is None or spots.size == 0:
             self.canvas.clear_layers()
             return
         if spots.ndim != 2 or spots.shape[1] != 2:
             raise ValueError(f"spots of {estimate.model.name}: shape {spots.shape}, not (N, 2)")
-        intensity = estimate.arrays.get("spots_intensity", np.zeros(len(spots)))
-        hkl = estimate.arrays.get("spots_hkl")
+        intensity, hkl = (estimate.arrays.get(f"spots_{name}") for name in ("intensity", "hkl"))
+        if intensity is None or intensity.shape != (len(spots),):
+            intensity = np.zeros(len(spots))
         order = np.argsort(-np.nan_to_num(intensity), kind="stable")
-        texts = ["" if hkl is None else indices(hkl[i]) for i in order]
+        known = hkl is not None and hkl.shape == (len(spots), 3)
+        texts = [indices(hkl[i]) if known else "" for i in order]
         self.canvas.set_marks("spots", spots[order], texts)
         self._index(self._indices.isChecked())
 
     def rows(self, estimate: Estimate) -> list[tuple[str, str]]:
-        """How many spots."""
-        spots = estimate.arrays.get("spots")
-        return [] if spots is None else [("Spots", f"{len(spots):,} found")]
+        """How many spots or peaks."""
+        named = (("Spots", "spots"), ("Peaks", "peaks"))
+        return [(label, f"{len(estimate.arrays[name]):,} found") for label, name in named if name in estimate.arrays]
 
     def _turn_to(self, frame: Frame) -> None:
         flat = frame.data.ndim == 2
-        self._axes, self._last = frame.axes, 0.0
+        self._axes, self._unit, self._last = frame.axes, unit_of(frame), 0.0
         for widget in (self._levels, self.profile, self._spots, self._indices):
             widget.setVisible(flat)
+        for name in ("peaks", "background"):
+            self.powder.remove(name)
         self._pages.setCurrentWidget(self.canvas if flat else self.powder)
         if flat:
             self._radial = RadialMean((frame.axes[0], frame.axes[1]))
         self._name_axes()
+
+    def _recentre(self, centre: np.ndarray | None) -> None:
+        old = self._radial.centre if self._radial is not None else None
+        if old is None or centre is None or centre.shape != (2,) or not np.isfinite(centre).all():
+            return
+        if np.abs(centre - old).max() > 1:
+            self._radial = RadialMean((self._axes[0], self._axes[1]), centre)
 
     def _draw_profile(self, data: np.ndarray) -> None:
         self._last = time.monotonic()
@@ -144,7 +168,8 @@ class Viewer(FrameViewer):
             self.profile.set_title(f"radial profile, {mean}")
         if len(self._axes) == 1:
             axis = self._axes[0]
-            self.powder.set_axes(axis.name, axis.units, "lg(counts + 1)" if self._log.isChecked() else "counts")
+            unit = f"lg({self._unit or 'value'} + 1)" if self._log.isChecked() else self._unit
+            self.powder.set_axes(axis.name, axis.units, "", unit)
 
     def _set_log(self, on: bool) -> None:
         self.canvas.set_log(on)
@@ -152,6 +177,8 @@ class Viewer(FrameViewer):
         self._name_axes()
         if self.frame is not None:
             self.draw_frame(self.frame)
+            if self.estimate is not None:
+                self.draw_estimate(self.estimate)
             for plot in (self.profile, self.powder):
                 plot.show_all()
 
@@ -159,6 +186,30 @@ class Viewer(FrameViewer):
         marks = self.canvas.layer("spots")
         if marks is not None:
             marks.show_text(shown)
+
+
+def draw_peaks(
+    plot: LinePlot, frame: Frame | None, estimate: Estimate, scaled: Callable[[np.ndarray], np.ndarray] = np.asarray
+) -> None:
+    """Point at the "peaks" (K,) of an estimate, in the unit of the frame's one axis, and draw the "background".
+
+    Args:
+        plot: where the frame's data are drawn.
+        frame: the frame shown.
+        estimate: what was found; where it has no peaks or no background that fits, the old one is taken away.
+        scaled: what was done to the data before they were drawn.
+    """
+    peaks, background = estimate.arrays.get("peaks"), estimate.arrays.get("background")
+    if frame is not None and peaks is not None and peaks.ndim == 1 and len(peaks):
+        axis = frame.axes[0]
+        order = np.argsort(axis.values)
+        plot.set_points("peaks", peaks, scaled(np.interp(peaks, axis.values[order], frame.data[order])))
+    else:
+        plot.remove("peaks")
+    if frame is not None and background is not None and background.shape == frame.data.shape:
+        plot.set_line("background", frame.axes[0].values, scaled(background), "second", dashed=True)
+    else:
+        plot.remove("background")
 
 
 def indices(hkl: np.ndarray) -> str:

@@ -13,7 +13,7 @@ from matstudio.domain.frame import Frame
 from matstudio.widgets.histogram import Levels
 from matstudio.widgets.image_canvas import ImageCanvas
 from matstudio.widgets.text import number
-from matstudio.widgets.viewer import FrameViewer
+from matstudio.widgets.viewer import FrameViewer, unit_of
 
 _TIMES = (1, 2, 5, 10, 20, 50, 100, 200)
 
@@ -47,7 +47,7 @@ class Viewer(FrameViewer):
 
     def draw_frame(self, frame: Frame) -> None:
         """Draw an image (rows, columns)."""
-        self.canvas.set_frame(frame.data, frame.axes, str(frame.metadata.get("unit", "")))
+        self.canvas.set_frame(frame.data, frame.axes, unit_of(frame))
 
     def draw_estimate(self, estimate: Estimate) -> None:
         """Draw the columns, coloured by Au fraction where it is known, and circles of some times one sigma."""
@@ -55,7 +55,8 @@ class Viewer(FrameViewer):
         if xy is None:
             self.canvas.clear_layers()
             return
-        self.canvas.set_points("columns", xy, estimate.arrays.get("columns_au"))
+        au = estimate.arrays.get("columns_au")
+        self.canvas.set_points("columns", xy, au if au is not None and au.shape == (len(xy),) else None)
         sigma = _pairs(estimate, "columns_sigma")
         if sigma is not None and len(sigma) == len(xy):
             self._choose_times(sigma)

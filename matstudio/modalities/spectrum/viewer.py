@@ -9,9 +9,10 @@ from PySide6.QtWidgets import QWidget
 
 from matstudio.domain.estimate import Estimate
 from matstudio.domain.frame import Frame
+from matstudio.modalities.diffraction.viewer import draw_peaks
 from matstudio.widgets.plot import LinePlot, Mark
 from matstudio.widgets.text import number
-from matstudio.widgets.viewer import FrameViewer
+from matstudio.widgets.viewer import FrameViewer, unit_of
 
 
 class Viewer(FrameViewer):
@@ -43,25 +44,24 @@ class Viewer(FrameViewer):
             raise ValueError(f"not a spectrum: {frame.data.dtype} {frame.data.shape}")
         axis = frame.axes[0]
         if axis != self._axis:
-            for name in ("background", "edges"):
+            for name in ("background", "edges", "peaks"):
                 self.plot.remove(name)
-            unit = str(frame.metadata.get("unit", ""))
-            self.plot.set_axes(axis.name, axis.units, "", unit if unit not in ("", "1") else "counts")
+            self.plot.set_axes(
+                axis.name, axis.units, "", unit_of(frame) or str(frame.metadata.get("quantity", "value"))
+            )
             self._axis = axis
         self.plot.set_line("spectrum", axis.values, frame.data)
 
     def draw_estimate(self, estimate: Estimate) -> None:
-        """Draw the background and a labelled line at each edge."""
-        background = estimate.arrays.get("background")
-        if background is not None and self._axis is not None and background.shape == (self._axis.size,):
-            self.plot.set_line("background", self._axis.values, background, "second", dashed=True)
-        else:
-            self.plot.remove("background")
+        """Draw the background, the peaks, and a labelled line at each edge."""
+        draw_peaks(self.plot, self.frame, estimate)
         self.plot.set_marks("edges", [Mark(energy, text) for energy, text in self._labelled(estimate)])
 
     def rows(self, estimate: Estimate) -> list[tuple[str, str]]:
-        """The edges, with energy and probability."""
-        return [("Edge", text) for _, text in self._labelled(estimate)][:6]
+        """The edges, with energy and probability, or how many peaks."""
+        rows = [("Edge", text) for _, text in self._labelled(estimate)][:6]
+        peaks = estimate.arrays.get("peaks")
+        return rows if peaks is None else [*rows, ("Peaks", f"{len(peaks):,} found")]
 
     def _labelled(self, estimate: Estimate) -> list[tuple[float, str]]:
         energies = np.ravel(estimate.arrays.get("edges_eV", ()))
