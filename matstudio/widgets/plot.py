@@ -17,7 +17,7 @@ from matstudio.widgets.view import GraphView
 
 _MARGIN = 0.08
 _POINTER = QPainterPath()
-_POINTER.addPolygon(QPolygonF([QPointF(0, -0.3), QPointF(-0.4, -1.1), QPointF(0.4, -1.1), QPointF(0, -0.3)]))
+_POINTER.addPolygon(QPolygonF([QPointF(0, 0), QPointF(-0.25, -0.5), QPointF(0.25, -0.5), QPointF(0, 0)]))
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class LinePlot(GraphView):
     def set_points(self, name: str, x: np.ndarray, y: np.ndarray, role: str = "accent") -> None:
         """Draw or replace small triangles that point at x (N,), y (N,) from above."""
         if name not in self._points:
-            item = pg.ScatterPlotItem(pxMode=True, symbol=_POINTER, size=8, pen=None)
+            item = pg.ScatterPlotItem(pxMode=True, symbol=_POINTER, size=14, pen=None)
             item.setVisible(name not in self._hidden)
             item.setZValue(5)
             self.plot.addItem(item, ignoreBounds=True)

@@ -32,9 +32,10 @@ class Viewer(FrameViewer):
         super().__init__("Spectrum", parent)
         self.plot = LinePlot()
         self.stage.addWidget(self.plot)
-        self._edges = self.toggle("edges")
+        self._edges = self.toggle("edges, peaks")
         self._background = self.toggle("background (dashed)")
-        self._edges.toggled.connect(lambda on: self.plot.set_visible("edges", on))
+        for name in ("edges", "peaks"):
+            self._edges.toggled.connect(lambda on, name=name: self.plot.set_visible(name, on))
         self._background.toggled.connect(lambda on: self.plot.set_visible("background", on))
         self._axis = None
 
