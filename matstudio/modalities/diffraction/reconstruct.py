@@ -24,7 +24,7 @@ ZONE = (0, 0, 1)
 @lru_cache(maxsize=1)
 def _checksum() -> str:
     folder = Path(__file__).parent
-    names = ("cubic.py", "lattice.py", "powder.py", "reconstruct.py", "scattering.py", "spots.py")
+    names = ("cubic.py", "lattice.py", "powder.py", "reconstruct.py", "scattering.py", "spots.py", "superlattice.py")
     return hashlib.sha256(b"".join((folder / n).read_bytes() for n in names)).hexdigest()
 
 
@@ -136,27 +136,29 @@ def _known(
     reading = cubic.read(image, found, centre, pixel, prototype, temperature, composition)
     if reading is None:
         return None
-    net, light = reading.net, reading.photometry
+    net = reading.net
     s, s_sigma = order_from_square(reading.square, reading.square_sigma)
     step = math.sqrt(abs(float(np.linalg.det(net.basis))))
     relative = math.hypot(math.sqrt(0.5 * (net.covariance[1, 1] + net.covariance[2, 2])) / step / math.sqrt(2), 2e-5)
     a = 1 / (step * pixel)
     extra = reading.superlattice
-    main_counts = float(light.counts[~extra].sum())
-    ratio = float(light.counts[extra].sum()) / main_counts
-    ratio_sigma = math.sqrt(float(light.variance[extra].sum()) + ratio**2 * float(light.variance.sum())) / main_counts
+    main_counts = float(reading.counts[~extra].sum())
+    ratio = float(reading.counts[extra].sum()) / main_counts
+    ratio_sigma = (
+        math.sqrt(float(reading.variance[extra].sum()) + ratio**2 * float(reading.variance.sum())) / main_counts
+    )
     quantities = {
         "order_parameter": Quantity(s, s_sigma, "1"),
         "lattice_a": Quantity(a, a * relative, "Å"),
         "superlattice_ratio": Quantity(ratio, ratio_sigma, "1"),
     }
-    shown = light.counts > np.where(extra, 4, 8) * np.sqrt(light.variance)
+    shown = reading.counts > np.where(extra, 4, 8) * np.sqrt(reading.variance)
     xy = net.at(reading.hk[shown])
     refined, sigma, _ = spots.centroids(image, xy)
     arrays = {
         "spots": refined,
         "spots_sigma": sigma,
-        "spots_intensity": light.counts[shown],
+        "spots_intensity": reading.counts[shown],
         "spots_hkl": np.column_stack([reading.hk[shown], np.zeros(shown.sum(), dtype=int)]),
         "centre": net.centre,
     }
@@ -164,7 +166,7 @@ def _known(
     if reading.square < 3 * reading.square_sigma:
         notes.append("no superlattice spot above noise")
     if reading.split:
-        notes.append("superlattice spots are split or wide: antiphase boundaries")
+        notes.append("superlattice spots are split: antiphase boundaries")
     return quantities, arrays, notes
 
 
