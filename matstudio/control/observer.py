@@ -23,6 +23,7 @@ import numpy as np
 _STEP_S = 0.25
 _PRIOR = (2.0, 2.0, 0.08, 0.08)  # one standard deviation of T, M (K), alpha, beta
 _WALK = (1.0, 0.04, 0.0002, 0.0002)  # per square root of a second
+_WALK_2 = np.diag(np.square(_WALK))
 _FACTOR = (0.5, 1.6)
 DEFAULT_NOISE_K = 0.3  # of a device that says that its readings are noisy, but not how much
 
@@ -81,18 +82,12 @@ class FurnaceObserver:
         self._x = np.zeros(4)
         self._p = np.zeros((4, 4))
         self._t: float | None = None
-        self.innovation = 0.0
-        """Reading minus what was expected, at the last reading, K."""
+        self._pulled = 0.0
 
     @property
     def pulled(self) -> float:
         """Sum of the filter's corrections of the furnace temperature in the window, K."""
-        return sum(k for _, k in self._pulls)
-
-    @property
-    def expected(self) -> float:
-        """What the sensor should show at the time of the last reading, K."""
-        return float(self._x[1])
+        return self._pulled
 
     def heater(self, t: float, u: float) -> None:
         """The heater's actual output is `u` from run time `t` on."""
@@ -109,31 +104,36 @@ class FurnaceObserver:
             value = u
         return value
 
-    def peek(self, t: float) -> float:
-        """What the sensor should show at run time `t`, K (NaN before the first reading)."""
-        if self._t is None:
-            return math.nan
-        kept = self._x.copy(), self._p.copy()
-        self._predict(self._t, t)
-        expected = float(self._x[1])
-        self._x, self._p = kept
-        return expected
-
     def _predict(self, start: float, end: float) -> None:
         f = self._f
         lag = max(f.lag_s, _STEP_S)
-        walk = np.square(_WALK)
         steps = max(1, math.ceil((end - start) / _STEP_S - 1e-9))
         h = (end - start) / steps
         for i in range(steps):
             u = self._heater_at(start + (i + 0.5) * h - f.delay_s)
-            temperature, sensor, alpha, beta = self._x
-            jacobian = np.eye(4)
-            jacobian[0] += h / f.tau_s * np.array([-alpha, 0.0, f.ambient_K - temperature, f.gain_K * u])
-            jacobian[1, :2] += h / lag * np.array([1.0, -1.0])
-            rate = (alpha * (f.ambient_K - temperature) + beta * f.gain_K * u) / f.tau_s
-            self._x = self._x + np.array([h * rate, h * (temperature - sensor) / lag, 0.0, 0.0])
-            self._p = jacobian @ self._p @ jacobian.T + np.diag(walk * h)
+            temperature, sensor, alpha, beta = self._x.tolist()
+            cooling, heating = f.ambient_K - temperature, f.gain_K * u
+            k, m = h / f.tau_s, h / lag
+            jacobian = np.array(
+                [
+                    [1.0 - k * alpha, 0.0, k * cooling, k * heating],
+                    [m, 1.0 - m, 0.0, 0.0],
+                    [0.0, 0.0, 1.0, 0.0],
+                    [0.0, 0.0, 0.0, 1.0],
+                ]
+            )
+            rate = alpha * cooling + beta * heating
+            self._x = self._x + np.array([k * rate, m * (temperature - sensor), 0.0, 0.0])
+            self._p = jacobian @ self._p @ jacobian.T + _WALK_2 * h
+
+    def advance(self, t: float) -> float:
+        """What the sensor should show at run time `t`, K; NaN before the first reading."""
+        if self._t is None:
+            return math.nan
+        if t > self._t:
+            self._predict(self._t, t)
+            self._t = t
+        return float(self._x[1])
 
     def reading(self, t: float, y: float) -> None:
         """Take the reading `y` (K, finite) with source time `t`."""
@@ -142,17 +142,14 @@ class FurnaceObserver:
             self._p = np.diag(np.square(_PRIOR))
             self._t = t
             return
-        if t <= self._t:
-            return
-        self._predict(self._t, t)
-        self._t = t
-        self.innovation = y - float(self._x[1])
-        noise = max(self._f.noise_K, 0.1) ** 2
-        gain = self._p[:, 1] / (self._p[1, 1] + noise)
-        self._x = self._x + gain * self.innovation
-        self._x[2:] = np.clip(self._x[2:], *_FACTOR)
+        innovation = y - self.advance(t)
+        gain = self._p[:, 1] / (self._p[1, 1] + max(self._f.noise_K, 0.1) ** 2)
+        self._x = self._x + gain * innovation
+        self._x[2:] = np.minimum(np.maximum(self._x[2:], _FACTOR[0]), _FACTOR[1])
         p = self._p - np.outer(gain, self._p[1])
         self._p = (p + p.T) / 2
-        self._pulls.append((t, float(gain[0]) * self.innovation))
+        pull = float(gain[0]) * innovation
+        self._pulls.append((t, pull))
+        self._pulled += pull
         while self._pulls and self._pulls[0][0] < t - self._window:
-            self._pulls.popleft()
+            self._pulled -= self._pulls.popleft()[1]

@@ -133,7 +133,7 @@ class SensorMonitor:
         return self._against_model(self._observer, reading)
 
     def _against_model(self, observer: FurnaceObserver, reading: Reading) -> Judgement:
-        expected = observer.peek(reading.t)
+        expected = observer.advance(reading.t)
         if math.isfinite(expected) and abs(reading.value - expected) > JUMP_K:
             text = f"{reading.name} {reading.value:.6g} K, but the heater's output makes {expected:.4g} K"
             return Judgement(Fault.MODEL, text)

@@ -93,7 +93,7 @@ def test_drift_is_found_with_a_wrong_gain_once_that_is_learnt(gain):
         (Fault.STALE, lambda t, y: Reading("temperature", y, "K", 60.0)),
         (Fault.STALE, lambda t, y: Reading("temperature", y, "K", t + 5.0)),
         (Fault.STALE, lambda t, y: Reading("temperature", y, "K", math.nan)),
-        (Fault.STUCK, lambda t, y, held=[]: Reading("temperature", (held or held.append(y) or held)[0], "K", t)),  # noqa: B006
+        (Fault.STUCK, lambda t, y, held=[]: Reading("temperature", (held or held.append(y) or held)[0], "K", t)),
         (Fault.MODEL, lambda t, y: Reading("temperature", y - 150.0, "K", t)),
         (Fault.MISSING, lambda t, y: None),
     ],
