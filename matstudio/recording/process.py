@@ -16,7 +16,7 @@ from matstudio.bus.rundir import DEVICE, MODELHOST, RECORDER, STATION, Run
 from matstudio.domain.device import Description
 from matstudio.domain.estimate import Estimate, MaterialState
 from matstudio.domain.process import Reading
-from matstudio.recording.recording import Recording
+from matstudio.recording.recording import Recording, left_behind
 
 log = logging.getLogger(__name__)
 NEED_FREE = 2_000_000_000  # bytes; REC refuses under it
@@ -49,8 +49,8 @@ class Recorder:
         self._readings: dict[str, Reading] = {}
         self._sizes: list[tuple[float, int]] = []
 
-    def record(self, path: str) -> dict[str, Any]:
-        """Begin a recording; answers with the path of its first file.
+    def record(self, path: str, note: str = "") -> dict[str, Any]:
+        """Begin a recording; answers with the path of its first file. A `note` goes into it.
 
         Raises:
             CommandError: there is one already, or the folder cannot take it.
@@ -67,10 +67,23 @@ class Recorder:
         free = free_bytes(folder)
         if free < NEED_FREE:
             raise CommandError(f"{folder}: {free / 1e9:.1f} GB free, recording needs {NEED_FREE / 1e9:g} GB")
-        self.recording = Recording(self.run, wanted, self._describe, self._readings)
+        self.recording = Recording(self.run, wanted, self._describe, self._readings, note)
         self.state, self.error, self._sizes = "recording", "", []
         log.info("recording to %s", self.recording.path)
         return {"path": str(self.recording.path)}
+
+    def start(self) -> None:
+        """Begin what the run asks to record from its start, or go on with what a recorder that died was recording."""
+        left = left_behind(self.run)
+        wanted, note = left or (self.run.options.get("record"), "")
+        if note:
+            log.warning("%s", note)
+        if wanted:
+            try:
+                self.record(str(wanted), note)
+            except CommandError as error:
+                self.state, self.error = "failed", str(error)
+                log.error("%s", error)
 
     def stop_recording(self) -> dict[str, Any]:
         """End the recording; answers, when its files are closed, with their paths.
@@ -187,24 +200,18 @@ def body(run: Run, stop: threading.Event) -> None:
     }
     server = CommandServer(run.socket(RECORDER, "cmd"), RECORDER, handlers)
     try:
-        wanted = run.options.get("record")
-        if wanted:
-            try:
-                recorder.record(str(wanted))
-            except CommandError as error:
-                recorder.state, recorder.error = "failed", str(error)
-                log.error("%s", error)
-        published = 0.0
-        company = time.monotonic()
+        recorder.start()
+        published = checked = company = time.monotonic()
         while not stop.is_set():
             answered = server.serve(0.02)
             recorder.step()
             now = time.monotonic()
             if answered or now - published >= 1.0:
-                if now - published >= 1.0:
-                    recorder.check()
                 publisher.send("recording", recorder.status())
                 published = now
+            if now - checked >= 1.0:
+                checked = now
+                recorder.check()
                 if run.process(STATION) or run.process(DEVICE):
                     company = now
                 elif now - company > ALONE_S:

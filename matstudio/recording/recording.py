@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from matstudio.domain.frame import Frame
 from matstudio.domain.process import Reading
 from matstudio.recording.filethread import FileThread
 from matstudio.recording.layout import signature
+from matstudio.recording.recovery import clear_write_flag
 from matstudio.recording.sources import AuditTail, Sources
 from matstudio.recording.writer import SessionWriter
 
@@ -22,13 +24,33 @@ log = logging.getLogger(__name__)
 FIRST_FRAMES_S = 2.0  # how long a file waits for the first frame of every stream
 
 
-def new_path(wanted: Path) -> Path:
-    """`wanted`, or the first of NAME-2, NAME-3, ... beside it that does not exist."""
+def new_path(wanted: Path, taken: Sequence[Path] = ()) -> Path:
+    """`wanted`, or the first of NAME-2, NAME-3, ... beside it that does not exist and is not `taken`."""
     path, n = wanted, 1
-    while path.exists():
+    while path.exists() or path in taken:
         n += 1
         path = wanted.with_name(f"{wanted.stem}-{n}{wanted.suffix}")
     return path
+
+
+def note_path(run: Run) -> Path:
+    """Where the run directory keeps what is being recorded, for the recorder that starts after a crash."""
+    return run.path / "recording.json"
+
+
+def left_behind(run: Run) -> tuple[Path, str] | None:
+    """What a recorder of this run was recording when it died: the path that was asked for, and one line about the
+    file it left, which opens plainly again; None where nothing was left."""
+    try:
+        note = json.loads(note_path(run).read_text())
+        wanted, file = Path(note["wanted"]), Path(note["file"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    try:
+        clear_write_flag(file)
+    except ValueError as error:
+        return wanted, f"the recorder had died, and its file could not be recovered: {error}"
+    return wanted, f"the recorder had died; {file.name} was recovered up to its last flush"
 
 
 class Recording:
@@ -42,15 +64,22 @@ class Recording:
         wanted: path of the first file; a file that exists is left alone and the next free name taken.
         describe: what the device answers to `describe`, or None as long as it has not; called again and again.
         readings: newest reading of each name, kept up to date by the caller.
+        note: goes into the first file, if not empty.
     """
 
     def __init__(
-        self, run: Run, wanted: Path, describe: Callable[[], Description | None], readings: Mapping[str, Reading]
+        self,
+        run: Run,
+        wanted: Path,
+        describe: Callable[[], Description | None],
+        readings: Mapping[str, Reading],
+        note: str = "",
     ) -> None:
         self.run = run
         self.since = run.clock.now()
         self.path = new_path(wanted)
         self._wanted = wanted
+        self._note = note
         self._describe = describe
         self._readings = readings
         self._written: dict[str, Reading] = {}
@@ -132,7 +161,13 @@ class Recording:
 
     def join(self, seconds: float | None = None) -> bool:
         """Wait until the files are closed; whether they are."""
-        return all(f.join(seconds) for f in self._files)
+        closed = all(f.join(seconds) for f in self._files)
+        if closed:
+            note_path(self.run).unlink(missing_ok=True)
+        return closed
+
+    def _leave_note(self, path: Path) -> None:
+        note_path(self.run).write_text(json.dumps({"wanted": str(self._wanted), "file": str(path)}))
 
     def _find_device(self) -> None:
         description = self._describe()
@@ -161,7 +196,7 @@ class Recording:
         early = [(f, n) for f, n in self._early if signature(f) == self._signatures[f.stream]]
         self._early = []
         first = {frame.stream: frame for frame, _ in reversed(early)}
-        path = self.path if not self._files else new_path(self._wanted)
+        path = self.path if not self._files else new_path(self._wanted, self.paths)
         self.path = path
         self._written = dict(self._readings)
         facts = {"id": self.run.id, "instrument": self.run.instrument, "options": self.run.options}
@@ -176,6 +211,10 @@ class Recording:
         part = len(self._files) + 1
         file = self._file = FileThread(path, make)
         self._files.append(file)
+        self._leave_note(path)
+        if self._note:
+            note, self._note = self._note, ""
+            file.put(lambda w: w.add_note("recording", note))
         self._audit = AuditTail(self.run.audit_path)
         for frame, dropped in early:
             if first[frame.stream] is not frame:

@@ -110,16 +110,19 @@ class SessionWriter:
         self._signatures = {f.stream: layout.signature(f) for f in first}
         self._unknown: dict[str, int] = {}
         self._structure_at: dict[str, float] = {}
-        self._file = h5py.File(path, "x", libver=("v110", "v110"))
-        try:
+        new = path.with_name(f".{path.name}.new")  # until others can read it
+        new.unlink(missing_ok=True)
+        with contextlib.ExitStack() as undo:
+            undo.callback(new.unlink, missing_ok=True)
+            self._file = undo.enter_context(h5py.File(new, "x", libver=("v110", "v110")))
             self._make(description, first, readings, run or {})
-            self._file.swmr_mode = True
-            self._held = hold(path)
             self._reserve = _reserve(path.parent)
-        except BaseException:
-            self._file.close()
-            path.unlink(missing_ok=True)
-            raise
+            undo.callback(self._reserve.close)
+            self._file.swmr_mode = True
+            self._held = hold(new)
+            undo.callback(os.close, self._held)
+            new.rename(path)
+            undo.pop_all()
 
     def _make(
         self, description: Description, first: Sequence[Frame], readings: Sequence[Reading], run: Mapping[str, Any]
