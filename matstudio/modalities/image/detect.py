@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from scipy import fft, ndimage
@@ -10,7 +11,11 @@ from scipy.spatial import cKDTree
 
 _ALONE = 5.0  # standard deviations at which a spot counts by itself: 0.02 false ones in 512 x 512 pixels of pure noise
 _TOGETHER = 3.0  # at which it counts in the Wiener-filtered image
-_BIN = 2.6  # power over noise from which a smoothed Fourier bin holds signal: none of 262,144 bins of pure noise
+_BIN = 2.6  # power over noise from which a smoothed Fourier bin holds signal, where there is a pattern at all
+_BRAGG, _BRAGG_CLUTTER = 3.5, 6.0  # power over noise of a Bragg spot; white noise reaches 2.9, amorphous films 4.6
+_LOW, _LOW_OF_NOISE = 0.3, 0.85  # quantile of the smoothed power, and what it is of pure noise's mean
+_GAIN = 20.0  # least sum that decides on a width
+_SPOTS = 3  # least number of Bragg spots of a pattern
 
 
 def noise_variance(image: np.ndarray) -> float:
@@ -28,20 +33,59 @@ def polarity(image: np.ndarray, width: float) -> int:
     return 1 if float((inner**3).mean()) >= 0 else -1
 
 
+@lru_cache(maxsize=4)
+def _frequencies(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
+    """Of the half plane of `rfft2`: squared frequency, how often each value counts, and the values of each ring."""
+    fy, fx = fft.fftfreq(shape[0])[:, None], fft.rfftfreq(shape[1])[None]
+    square = (fx**2 + fy**2).astype(np.float32)
+    twice = np.where((fx > 0) & (fx < 0.5), 2.0, 1.0).astype(np.float32)
+    ring = np.floor(np.sqrt(square) * min(shape) / 4).astype(np.int64).ravel()
+    order = np.argsort(ring, kind="stable")
+    return square, twice, tuple(np.split(order, np.cumsum(np.bincount(ring))[:-1]))
+
+
+def _periodic(image: np.ndarray) -> np.ndarray:
+    """`rfft2` of the image's periodic part: without the cross that the jumps from edge to edge make.
+
+    The smooth part taken off solves Poisson's equation for those jumps (Moisan, J. Math. Imaging Vis. 39 (2011) 161).
+    """
+    data = (image - image.mean()).astype(np.float32)
+    jumps = np.zeros_like(data)
+    rows, columns = data[-1] - data[0], data[:, -1] - data[:, 0]
+    jumps[0], jumps[-1] = rows, -rows
+    jumps[:, 0] += columns
+    jumps[:, -1] -= columns
+    fy, fx = fft.fftfreq(image.shape[0])[:, None], fft.rfftfreq(image.shape[1])[None]
+    laplacian = (2 * np.cos(2 * np.pi * fy) + 2 * np.cos(2 * np.pi * fx) - 4).astype(np.float32)
+    laplacian[0, 0] = 1
+    return np.asarray(fft.rfft2(data) - fft.rfft2(jumps) / laplacian)
+
+
 class Spectrum:
-    """The Fourier transform of an image, for filtering it in several ways.
+    """The Fourier transform of an image, its noise, and ways to filter it.
+
+    The noise is what the power spectrum shows on rings of equal frequency (from its 0.3 quantile, which Bragg peaks
+    hardly move), so that the clutter of an amorphous support counts as noise and only a pattern stands out of it.
 
     Args:
         image: (H, W) float.
-        variance: of its white noise per pixel.
+        variance: of its white noise per pixel, where that is known: the noise is nowhere less than 0.7 of it.
     """
 
-    def __init__(self, image: np.ndarray, variance: float) -> None:
-        self.shape = image.shape
-        self.variance = variance
-        self._transform = fft.fft2((image - image.mean()).astype(np.float32))
-        self._fy, self._fx = fft.fftfreq(image.shape[0])[:, None], fft.fftfreq(image.shape[1])[None]
-        self._square = (self._fx**2 + self._fy**2).astype(np.float32)
+    def __init__(self, image: np.ndarray, variance: float = 0.0) -> None:
+        self.shape = (image.shape[0], image.shape[1])
+        self._variance = variance
+        self._square, self._twice, rings = _frequencies(self.shape)
+        self._transform = _periodic(image)
+        power = np.abs(self._transform) ** 2 / image.size
+        overlap = 4  # columns beyond the half plane, from the symmetry of a real image's spectrum
+        mirrored = np.roll(power[::-1, overlap:0:-1], 1, axis=0)
+        smooth = ndimage.gaussian_filter(np.hstack([mirrored, power]), 1.0, mode=("wrap", "nearest"), truncate=3)
+        self._smooth = np.maximum(smooth[:, overlap:], 1e-30)
+        self._noise = np.empty_like(self._smooth)
+        for ring in rings:
+            low = np.partition(self._smooth.flat[ring], int(_LOW * len(ring)))[int(_LOW * len(ring))]
+            self._noise.flat[ring] = max(low / _LOW_OF_NOISE, 0.7 * variance)
 
     def blob(self, width: float) -> np.ndarray:
         """Fourier transform of a Gaussian of unit sum less one of twice the width, which sees no level or slope."""
@@ -50,15 +94,16 @@ class Spectrum:
     @property
     def laplacian(self) -> np.ndarray:
         """Fourier transform of the negative Laplacian."""
-        return np.asarray(4 * np.pi**2 * self._square)
+        return np.asarray(np.float32(4 * np.pi**2) * self._square)
 
     def _blur(self, width: float) -> np.ndarray:
-        return np.asarray(np.exp(-2.0 * (np.pi * width) ** 2 * self._square))
+        return np.asarray(np.exp(np.float32(-2.0 * (np.pi * width) ** 2) * self._square))
 
     def apply(self, transfer: np.ndarray) -> np.ndarray:
-        """The image filtered, over the standard deviation that its white noise has after the filter."""
-        deviation = math.sqrt(self.variance * float((transfer**2).mean()))
-        return np.asarray(fft.ifft2(self._transform * transfer).real) / max(deviation, 1e-30)
+        """The image filtered, over the standard deviation that its noise has after the filter."""
+        size = self.shape[0] * self.shape[1]
+        deviation = math.sqrt(float((transfer**2 * self._noise * self._twice).sum()) / size)
+        return np.asarray(fft.irfft2(self._transform * transfer, s=self.shape)) / np.float32(max(deviation, 1e-30))
 
     def wiener(self, width: float) -> np.ndarray | None:
         """Transfer that keeps what stands out of the noise in the power spectrum; None where nothing does.
@@ -66,13 +111,14 @@ class Spectrum:
         Of a crystal that leaves the neighbourhoods of the Bragg peaks, so that columns far below the noise of their
         own pixels are seen with the help of their neighbours.
         """
-        power = np.abs(self._transform) ** 2 / self._transform.size
-        smooth = ndimage.gaussian_filter(power, 1.0, mode="wrap", truncate=3)
-        noise = max(self.variance, 1e-30)
-        signal = np.where(smooth > _BIN * noise, smooth - noise, 0.0) * (self._square > (0.04 / width) ** 2)
-        if np.count_nonzero(signal) < 12:
+        ratio = np.where(self._square > (0.04 / width) ** 2, self._smooth / self._noise, 0)
+        white = self._noise < 2 * self._variance
+        spots = (ratio > np.where(white, _BRAGG, _BRAGG_CLUTTER)) & (ratio == ndimage.maximum_filter(ratio, 5))
+        if np.count_nonzero(spots) < _SPOTS:
             return None
-        return np.asarray(signal / (signal + noise) * self._blur(0.5 * width))
+        stands_out = ratio > _BIN
+        signal = np.where(stands_out, self._smooth - self._noise, 0)
+        return np.asarray(signal / (signal + self._noise) * self._blur(0.5 * width))
 
 
 def maxima(image: np.ndarray, radius: float, threshold: float) -> np.ndarray:
@@ -113,10 +159,13 @@ def find(spectrum: Spectrum, width: float, sign: int) -> tuple[np.ndarray, np.nd
 
 
 def best_width(spectrum: Spectrum, sign: int, widths: np.ndarray) -> float:
-    """The width in pixels at which columns stand out most: greatest sum of squared significances beyond 4."""
+    """The width in pixels at which columns stand out most: greatest sum of squared significances beyond 4.
+
+    Where none stand out, the middle one.
+    """
     gains = []
     for width in widths:
         response = sign * spectrum.apply(spectrum.blob(width))
         top = (response == ndimage.maximum_filter(response, size=2 * math.ceil(width) + 1)) & (response > 4)
         gains.append(float(((response[top] - 4) ** 2).sum()))
-    return float(widths[int(np.argmax(gains))])
+    return float(widths[int(np.argmax(gains)) if max(gains) > _GAIN else len(widths) // 2])

@@ -144,7 +144,8 @@ def fit(
         gradient, fisher, stretch = _normal(patches, weight * (image - model) * sign, weight, amplitude, width)
         if not counts:
             residual = image - model
-            scale = max(float(np.median(np.abs(residual)) / 0.6745) ** 2, 1e-30)
+            robust = float(np.median(np.abs(residual)) / 0.6745) ** 2
+            scale = max(robust, 0.5 * float((residual**2).mean()), 1e-30)
         for i in (1, 2):
             fisher[:, i, i] += stiffness * scale
         if step == rounds:

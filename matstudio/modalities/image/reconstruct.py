@@ -26,6 +26,7 @@ from matstudio.modalities.image.order import Order, Sample, cross_section_ratio,
 _UNITS_A = {"Å": 1.0, "A": 1.0, "angstrom": 1.0, "nm": 10.0, "pm": 0.01, "µm": 1e4, "um": 1e4, "m": 1e10}
 _PROBE_A = 0.94  # FWHM of a column where nothing says more (sigma 0.40 Å)
 _SIGNIFICANT, _PATTERN = 3.0, 1.5  # least amplitude, in its standard deviations: of a column, of one in a pattern
+_WEAKEST = 0.04  # least amplitude of a column in a pattern, relative to its strong columns
 _MOST = 6000  # columns that are fitted; of more, the brightest
 _DOSE_ERROR = 0.03  # relative error of dose, detector and cross section together
 _TILE = 16  # pixels of the frame to one of the order map
@@ -124,8 +125,8 @@ def _any(image: np.ndarray, frame: Frame, pixel: float | None, counts: bool) -> 
         spacing = float(np.median(cKDTree(columns.xy).query(columns.xy, k=2)[0][:, 1]))
         lattice = correlated(ndimage.gaussian_filter(image, 0.3 * spacing / FWHM * 2), 0.7 * spacing)
         if lattice is not None and pixel is not None:
-            length = float(np.hypot(*lattice.basis.T).min()) * pixel
-            quantities["lattice_a"] = Quantity(length, max(lattice.sigma, 1e-3) * length, "Å")
+            side, error = lattice.side()
+            quantities["lattice_a"] = Quantity(side * pixel, max(error, 1e-3 * side) * pixel, "Å")
     return {"quantities": quantities, "arrays": _arrays(columns), "notes": notes}
 
 
@@ -138,10 +139,7 @@ def find_columns(image: np.ndarray, pixel: float | None, counts: bool, sign: Any
         counts: whether the values are electrons.
         sign: called with the columns' width in pixels, gives +1 or -1.
     """
-    variance = (
-        max(float(image.mean()), 1e-9) if counts else max(detect.noise_variance(image), 1e-12 * float(image.var()))
-    )
-    spectrum = detect.Spectrum(image, variance)
+    spectrum = detect.Spectrum(image, max(float(image.mean()), 0.0) if counts else 0.0)
     if pixel is None:
         widths = 1.2 * 1.4 ** np.arange(7)
     else:
@@ -157,7 +155,7 @@ def find_columns(image: np.ndarray, pixel: float | None, counts: bool, sign: Any
     if not len(xy):
         nothing = np.zeros(0)
         return Columns(np.zeros((0, 2)), nothing, nothing, np.zeros((0, 2)), nothing, image, 0.0)
-    length = max(4 * width, 1.2 * _spacing(xy, width))
+    length = float(np.clip(1.2 * _spacing(xy, width), 4 * width, 8 * width))
     columns = fit(
         image,
         xy,
@@ -169,7 +167,9 @@ def find_columns(image: np.ndarray, pixel: float | None, counts: bool, sign: Any
         hold=0.6 * width,
     )
     inside = np.all((columns.xy > -0.5) & (columns.xy < np.array(image.shape[::-1]) - 0.5), axis=1)
-    return columns.take(inside & (columns.significance > np.where(pattern, _PATTERN, _SIGNIFICANT)))
+    strong = columns.significance > np.where(pattern, _PATTERN, _SIGNIFICANT)
+    strong &= ~pattern | (columns.amplitude > _WEAKEST * np.quantile(columns.amplitude, 0.9))
+    return columns.take(inside & strong)
 
 
 def _spacing(xy: np.ndarray, width: float) -> float:
@@ -197,8 +197,7 @@ def _alloy(image: np.ndarray, frame: Frame, prototype: Prototype, pixel: float, 
     heat = [e.u_iso(temperature) for e in (prototype.majority, prototype.minority)]
     probe = float(meta.get("probe_fwhm_A", _PROBE_A)) / FWHM
     width = math.sqrt(probe**2 + sum(heat) / 2) / pixel
-    variance = float(image.mean()) if counts else detect.noise_variance(image)
-    found, _ = detect.find(detect.Spectrum(image, max(variance, 1e-12)), width, 1)
+    found, _ = detect.find(detect.Spectrum(image), width, 1)
     lattice = square(found, prototype.a(temperature) / 2 / pixel)
     if lattice is None:
         return {}
