@@ -12,7 +12,7 @@ from matstudio.ui.present.header import CHOICES, FIGURES, Header
 from matstudio.widgets.text import scaled
 from matstudio.widgets.value import ValueLabel
 
-_GAP = 14
+_GAP = 8
 _SPARE = ("pressure", "composition")
 
 
@@ -169,9 +169,9 @@ class HeaderView(QFrame):
     def _device(self) -> QVBoxLayout:
         box = QVBoxLayout()
         box.setSpacing(1)
-        self._name, self._line = label("MatStudio", "name"), label("", "dim")
+        self._name, self._line = Elided("MatStudio"), label("", "dim")
         self._name.setFont(scaled(self._name.font(), 1.25, True))
-        self._line.setMinimumWidth(150)
+        self._name.setFixedWidth(self.fontMetrics().horizontalAdvance("connecting to the station ") + 8)
         box.addStretch(1)
         box.addWidget(self._name)
         box.addWidget(self._line)
@@ -225,11 +225,13 @@ class HeaderView(QFrame):
 
     def show_header(self, h: Header) -> None:
         """Show what the presenter says."""
-        self._name.setText(h.name)
+        self._name.set_text(h.name, dim=False)
         self._line.setText(h.line)
         restyle(self._line, "role", h.line_level or "dim")
         for mode, button in self._buttons_by_mode.items():
             button.setChecked(mode is h.chosen)
+            button.setEnabled(h.settable)
+        self._take_over.setEnabled(h.settable)
         self._mode.setText(f"Mode {h.mode}")
         restyle(self._mode, "role", h.mode_level or "name")
         self._why.set_text(h.why)

@@ -80,6 +80,11 @@ class Live:
         except (KeyError, ValueError):
             return None
 
+    @property
+    def settable(self) -> bool:
+        """Whether the device takes setpoints, as far as is known."""
+        return self.description is None or bool(self.description.actuators)
+
     def limits(self, name: str) -> Limits | None:
         """The gate's limits of an actuator or controlled value."""
         found = self.status.get("limits", {}).get(name)

@@ -91,10 +91,10 @@ class LogView(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._events = Table(("Time", "Who", "What", "Event"), self)
-        self._events_view = _view(self._events, ("00:00:00", "operator00", "setpoint00"))
+        self._events_view = _view(self._events, ("00:00:00", "operator", "setpoint"))
         self._alarm_rows: tuple[AlarmRow, ...] = ()
         self._alarms = Table(("Time", "Priority", "State", "Alarm"), self)
-        self._alarms_view = _view(self._alarms, ("00:00:00", "medium", "gone, not acknowledged"))
+        self._alarms_view = _view(self._alarms, ("00:00:00", "medium", "acknowledged"))
         self._entries: deque[Entry] = deque(maxlen=_ROWS)
         self._count = Elided()
         self._button = QPushButton("Acknowledge")
@@ -107,7 +107,13 @@ class LogView(QWidget):
         left, right = QWidget(), QWidget()
         for widget, name, extra, button, view in (
             (left, "Alarms", self._count, self._button, self._alarms_view),
-            (right, "Events", Elided("from the audit log, newest first, without the loop's own writes"), note, self._events_view),
+            (
+                right,
+                "Events",
+                Elided("from the audit log, newest first, without the loop's own writes"),
+                note,
+                self._events_view,
+            ),
         ):
             box = QVBoxLayout(widget)
             box.setContentsMargins(0, 0, 0, 0)
@@ -122,8 +128,9 @@ class LogView(QWidget):
         splitter = QSplitter()
         splitter.addWidget(left)
         splitter.addWidget(right)
-        splitter.setStretchFactor(0, 2)
-        splitter.setStretchFactor(1, 3)
+        splitter.setStretchFactor(0, 1)
+        splitter.setStretchFactor(1, 1)
+        splitter.setSizes([1000, 1000])
         splitter.setChildrenCollapsible(False)
         outer = QHBoxLayout(self)
         outer.setContentsMargins(2, 0, 2, 2)

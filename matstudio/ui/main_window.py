@@ -175,8 +175,11 @@ class MainWindow(QMainWindow):
         self._replay = ReplayBar()
         strip = QHBoxLayout()
         strip.setSpacing(0)
+        height = max(w.sizeHint().height() for w in (self._banner, self._safe, self._notice))
         for widget in (self._banner, self._safe, self._notice):
+            widget.setFixedHeight(height)
             strip.addWidget(widget, 1)
+        strip.addStrut(height)  # nothing below moves when a line comes or goes
         top = QWidget()
         column = QVBoxLayout(top)
         column.setContentsMargins(0, 0, 0, 0)

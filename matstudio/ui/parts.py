@@ -150,7 +150,7 @@ class Notice(QFrame):
         self._label = label()
         self._label.setMinimumWidth(1)
         row = QHBoxLayout(self)
-        row.setContentsMargins(12, 4, 12, 4)
+        row.setContentsMargins(12, 2, 12, 2)
         row.addWidget(self._label, 1)
         self.button = QPushButton(button)
         self.button.setVisible(bool(button))

@@ -106,7 +106,7 @@ class Card(QFrame):
         self._value.setText(number(v.value, self._row.digits))
         restyle(self._value, "role", {"good": "name", "stale": "dim"}.get(v.quality, "bad"))
         restyle(self, "abnormal", "true" if v.quality == "bad" else "false")
-        self._limits.set_text(state.limits if v.quality == "good" else f"{v.quality} value   {state.limits}")
+        self._limits.set_text(state.limits if v.quality == "good" else f"{v.quality} value")
         self._edit.show_value(number(v.setpoint, self._row.digits))
         self._bar.set_fraction(state.fraction)
         self._output.setText(state.output)

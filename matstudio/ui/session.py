@@ -20,9 +20,9 @@ from matstudio.workers.messages import Machine, MessageWorker
 def operator() -> str:
     """Who gives commands in this window, for the audit log."""
     try:
-        return f"operator:{getpass.getuser()}"
+        return getpass.getuser()
     except (OSError, KeyError):
-        return "operator:unknown"
+        return "unknown"
 
 
 def sessions_folder() -> Path:

@@ -96,7 +96,8 @@ class TrendPlot(QWidget):
             x = box.right() - age / self._span * box.width()
             painter.setPen(QPen(mix(colours.background, colours.grid, 0.6), 1))
             painter.drawLine(QPointF(x, box.top()), QPointF(x, box.bottom()))
-        if s.t.size == 0:
+        if not np.isfinite(s.value).any():
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, "no value")
             return
         x = box.right() - (self._now - s.t) / self._span * box.width()
         scale = box.height() / (high - low)

@@ -105,7 +105,8 @@ def test_the_state_of_the_material_goes_stale(live: Live, now: Now):
 def test_a_value_that_the_device_lacks_is_not_shown(live: Live):
     live.take("status", status())
     live.take("description", Description("Ti", "replay", (), {"temperature": ("K", 0, 2000)}, (), {}))
-    assert set(header.present(live).figures) == {"temperature", "order_parameter", "free_energy"}
+    assert set(header.present(live).figures) == {"temperature"}
+    assert not header.present(live).settable
     assert set(process.present(live).rows) == {"temperature"}
     assert process.locked(live) == "this device takes no setpoints"
 

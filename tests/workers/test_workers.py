@@ -191,7 +191,7 @@ def test_commands_are_answered_refused_and_the_heart_beats(qtbot, run: Run):
             "mode": refuse,
         },
     )
-    commands = Commands(run, "operator:ann")
+    commands = Commands(run, "ann")
     results = []
     commands.result.connect(results.append)
     commands.start()
@@ -203,9 +203,9 @@ def test_commands_are_answered_refused_and_the_heart_beats(qtbot, run: Run):
             ("setpoint", "", False),
             ("mode", "no policy loaded", False),
         ]
-        assert ("set", {"who": "operator:ann", "name": "temperature", "value": 626.0}) in seen
+        assert ("set", {"who": "ann", "name": "temperature", "value": 626.0}) in seen
         qtbot.waitUntil(lambda: len([1 for s in seen if s[0] == "hello"]) >= 2, timeout=4000)
-        assert ("hello", {"who": "operator:ann", "role": "studio"}) in seen
+        assert ("hello", {"who": "ann", "role": "studio"}) in seen
     finally:
         commands.stop()
         server.stop()
@@ -214,7 +214,7 @@ def test_commands_are_answered_refused_and_the_heart_beats(qtbot, run: Run):
 def test_halt_reaches_the_device_where_no_station_answers(qtbot, run: Run):
     told = []
     device = Server(run, DEVICE, {"safe": lambda: told.append("safe")})
-    commands = Commands(run, "operator:ann")
+    commands = Commands(run, "ann")
     results = []
     commands.result.connect(results.append)
     commands.start()
@@ -237,12 +237,12 @@ def test_what_a_dead_station_was_asked_is_not_done_when_it_comes_back(qtbot, run
     lane.start()
     done = []
     try:
-        lane.ask("mode", who="operator:ann", mode="PID")
+        lane.ask("mode", who="ann", mode="PID")
         qtbot.waitUntil(lambda: len(results) == 1, timeout=4000)
         assert results[0].silent
         server = Server(run, STATION, {"mode": lambda **f: done.append(f["mode"])})
         try:
-            lane.ask("mode", who="operator:ann", mode="MANUAL")
+            lane.ask("mode", who="ann", mode="MANUAL")
             qtbot.waitUntil(lambda: len(results) == 2, timeout=4000)
             QCoreApplication.processEvents()
             assert done == ["MANUAL"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ class Header:
 
     Args:
         name, line, line_level: the device, and how it is connected.
+        settable: whether modes can be chosen at all.
         mode: word for the mode; chosen: which of `CHOICES` is on, if one is.
         why: why this mode, one line.
         figures: key -> value; a key that the device does not have is absent.
@@ -35,6 +37,7 @@ class Header:
     name: str
     line: str
     line_level: str
+    settable: bool
     mode: str
     mode_level: str
     chosen: Mode | None
@@ -55,12 +58,14 @@ def present(live: Live) -> Header:
     mode = live.mode
     rec, rec_line, rec_level = recording(live)
     figures = {key: live.reading(key, key) for key in ("temperature", "pressure", "composition") if live.has(key)}
-    figures |= {key: live.fused(key) for key in ("order_parameter", "free_energy")}
+    fused = {key: live.fused(key) for key in ("order_parameter", "free_energy")}
+    figures |= {key: v for key, v in fused.items() if live.settable or not math.isnan(v.value)}
     return Header(
         name=live.description.name if live.description is not None else "MatStudio",
         line=line,
         line_level=level,
-        mode=mode.value if mode is not None else "–",
+        settable=live.settable,
+        mode=(mode.value if live.attached else f"{mode.value}, last known") if mode is not None else "–",
         mode_level="bad" if mode is Mode.SAFE else "",
         chosen=mode if mode in CHOICES and live.attached else None,
         why=str(live.status.get("why", "")),
@@ -85,7 +90,8 @@ def connection(live: Live) -> tuple[str, str]:
     if state == "good":
         return "connected", ""
     if state == "connecting":
-        return "connecting to the device", ""
+        waited = live.now() - live.began
+        return ("connecting to the device", "") if waited < 8 else (f"no device for {waited:.0f} s", "caution")
     told = f" {age:.1f} s" if isinstance(age, (int, float)) and age < 1e6 else ""
     return f"device {state}{told}", "bad" if state == "gone" else "caution"
 
@@ -133,7 +139,8 @@ def alarm_box(live: Live) -> dict[str, str]:
     new = [a for a in alarms if a["state"] != "ACK"]
     text = "1 alarm" if len(alarms) == 1 else f"{len(alarms)} alarms"
     line = f"{len(new)} to acknowledge" if new else "all acknowledged"
-    level = "bad" if any(a["priority"] == "high" for a in new) else "caution" if new else ""
+    urgent = any(a["priority"] == "high" and a["state"] == "UNACK" for a in new)
+    level = "bad" if urgent else "caution" if new else ""
     return {"alarms": text, "alarms_line": line, "alarms_level": level}
 
 

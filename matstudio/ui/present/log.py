@@ -9,7 +9,7 @@ from typing import Any
 
 from matstudio.ui.live import Live
 
-ALARM_STATES = {"UNACK": "new", "ACK": "acknowledged", "RTN_UNACK": "gone, not acknowledged"}
+ALARM_STATES = {"UNACK": "new", "ACK": "acknowledged", "RTN_UNACK": "gone, new"}
 _ORDER = {"high": 0, "medium": 1, "low": 2}
 
 

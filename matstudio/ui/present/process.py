@@ -86,7 +86,7 @@ def locked(live: Live) -> str:
     """Why nothing can be set now, or ""."""
     if not live.attached:
         return "the station is silent"
-    if live.description is not None and not live.description.actuators:
+    if not live.settable:
         return "this device takes no setpoints"
     if live.mode is Mode.SAFE:
         return "SAFE is latched: reset it first"
@@ -104,6 +104,8 @@ def limits_text(limits: Limits | None, unit: str) -> str:
 
 def pid(live: Live) -> str:
     """The terms of the PID, in % of full output."""
+    if not live.settable:
+        return ""
     terms = live.status.get("pid") or {}
     parts = []
     for key in ("p", "i", "d"):

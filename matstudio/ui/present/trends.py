@@ -72,7 +72,7 @@ class Trends:
 
 
 def limits(series: Series, least: float) -> tuple[float, float]:
-    """Vertical range that shows the series, its band and its setpoints; at least `least` high, with room for a title above."""
+    """Vertical range that shows the series, its band and its setpoints, at least `least` high; room for text above."""
     parts = [series.value - np.nan_to_num(series.sigma), series.value + np.nan_to_num(series.sigma), series.setpoint]
     every = np.concatenate(parts)
     every = every[np.isfinite(every)]
