@@ -63,7 +63,7 @@ def _import(reader: str) -> None:
     from importlib import import_module
 
     names = {
-        "hdf5": ("h5py", "hdf5plugin", "rsciio.emd", "rsciio.hspy"),
+        "hdf5": ("h5py", "hdf5plugin", "dask.array", "rsciio.emd", "rsciio.hspy"),
         "structure": ("pymatgen.io.cif", "pymatgen.io.vasp"),
     }.get(reader, (f"rsciio.{reader}", "dask.array"))
     for name in names:

@@ -96,7 +96,8 @@ def x_axis(path: Path, block: Block) -> tuple[str, str, bool]:
         if re.fullmatch(pattern, label, re.I):
             return name, unit or default, not unit
     ending, stem = path.suffix.lower(), path.stem.lower()
-    low, high = float(np.nanmin(block.values[:, 0])), float(np.nanmax(block.values[:, 0]))
+    x = block.values[np.isfinite(block.values[:, 0]), 0]
+    low, high = (float(x.min()), float(x.max())) if len(x) else (np.nan, np.nan)
     head = " ".join(block.header).lower()
     if re.search(r"2.?theta.*deg", head):
         return "2theta", "°", False

@@ -83,7 +83,10 @@ def open_file(path: Path | str, *, load: bool = True) -> list[Signal]:
         raise ReaderError(path, "asks for more memory than there is") from None
     except Exception as error:  # noqa: BLE001 -- the border: what a damaged file does to a reader is one line
         raise ReaderError(path, f"cannot be read: {type(error).__name__}: {error}") from None
-    return [_checked(path, arrays.with_sidecar(path, s)) for s in signals]
+    counted = [_counted(arrays.with_sidecar(path, s)) for s in signals]
+    if all(s.metadata.get("not_finite") == np.prod(s.data.shape, dtype=float) for s in counted):
+        raise ReaderError(path, f"{counted[0].title!r}: none of its values is a finite number")
+    return counted
 
 
 def _read(path: Path, reader: str, load: bool) -> list[Signal]:
@@ -98,14 +101,12 @@ def _read(path: Path, reader: str, load: bool) -> list[Signal]:
         raise
 
 
-def _checked(path: Path, signal: Signal) -> Signal:
-    """The signal, or a refusal where it has no finite value; the metadata says how many are none."""
+def _counted(signal: Signal) -> Signal:
+    """The signal; its metadata says how many values are no finite numbers."""
     data = signal.data
     if not isinstance(data, np.ndarray) or data.dtype.kind not in "fc" or "not_finite" in signal.metadata:
         return signal
     bad = int(data.size - np.isfinite(data).sum())
-    if bad == data.size:
-        raise ReaderError(path, f"{signal.title!r}: none of its {bad} values is a finite number")
     return replace(signal, metadata=dict(signal.metadata) | {"not_finite": bad}) if bad else signal
 
 

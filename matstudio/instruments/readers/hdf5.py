@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from matstudio.domain.frame import Axis
+from matstudio.domain.frame import Axis, Kind
 from matstudio.instruments.readers.rosetta import plain
 from matstudio.instruments.readers.rosetta import read as read_rosetta
-from matstudio.instruments.readers.session import FORMAT, SessionFile
+from matstudio.instruments.readers.session import FORMAT, SessionFile, open_hdf5
 from matstudio.instruments.readers.signal import SERIES, ReaderError, Signal, axis, coordinates, kind_of, pixels
 
 _MAX_GROUPS = 10_000
@@ -19,10 +20,7 @@ _MAX_GROUPS = 10_000
 
 def read_hdf5(path: Path) -> list[Signal]:
     """The signals of an HDF5 file: HyperSpy, EMD, DM5, NeXus (each NXdata), or else every array of numbers."""
-    import h5py
-    import hdf5plugin  # noqa: F401  (registers the filters)
-
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
         keys = set(file)
         attributes = {k: _text(v) for k, v in file.attrs.items()}
         if attributes.get("format") == FORMAT:
@@ -91,9 +89,7 @@ class Claimed:
         self.shape = tuple(int(n) for n in (dataset.shape if rows is None else (rows, *dataset.shape)))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        import h5py
-
-        with h5py.File(self.path, "r") as file:
+        with open_hdf5(self.path) as file:
             return np.asarray(file[self.name][: self.shape[0]])
 
     def __getitem__(self, index: Any) -> Any:
@@ -178,6 +174,16 @@ def _strings(value: Any) -> list[str]:
     return [_text(v) for v in np.atleast_1d(value)] if len(np.atleast_1d(value)) else []
 
 
+def _own_facts(group: Any) -> dict[str, Any]:
+    """The frame's facts in a file that MatStudio wrote of one frame: JSON beside its NXdata."""
+    text = group.parent.get("metadata") if _text(group.file.attrs.get("creator", "")) == "MatStudio" else None
+    try:
+        told = json.loads(_text(text[()])) if text is not None and text.shape == () else {}
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
 def _nxdata(path: Path, group: Any, name: str) -> Signal:
     data = group[name]
     axes_text = group.attrs.get("axes", data.attrs.get("axes", []))
@@ -204,7 +210,7 @@ def _nxdata(path: Path, group: Any, name: str) -> Signal:
     written = _text(group["title"][()]) if "title" in group else ""
     title = _text(group.attrs.get("title", "")) or written or group.name
     quantity = _text(data.attrs.get("long_name", "")) or name
-    facts = {"group": group.name, "attributes": plain({k: group.attrs[k] for k in group.attrs})}
+    facts = _own_facts(group) | {"group": group.name, "attributes": plain({k: group.attrs[k] for k in group.attrs})}
     is_series = data.ndim == 1 and axes[0].units == "s"
     dims = min(2, data.ndim)
     interpretation = _text(data.attrs.get("interpretation", group.attrs.get("interpretation", "")))
@@ -225,9 +231,11 @@ def _nxdata(path: Path, group: Any, name: str) -> Signal:
             facts,
             times=times,
         )
+    stated = _text(group.attrs.get("kind", ""))
+    kind = Kind(stated) if stated in tuple(Kind) else kind_of(tuple(axes), dims)
     return Signal(
         title,
-        kind_of(tuple(axes), dims),
+        kind,
         data,
         tuple(axes),
         quantity,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -84,6 +85,8 @@ def plain(value: Any, depth: int = 6) -> Any:
 
 def read(path: Path, module: str) -> list[Signal]:
     """The signals that the reader `rsciio.<module>` finds; those of a large file are not loaded yet."""
+    if module == "mrc":
+        _check_mrc(path)
     reader = import_module(f"rsciio.{module}").file_reader
     try:
         found = reader(str(path), lazy=path.stat().st_size > _LAZY_BYTES)
@@ -97,6 +100,23 @@ def read(path: Path, module: str) -> list[Signal]:
         if not any(signal.title == u.title and _same(signal, u) for u in unique):
             unique.append(signal)
     return unique
+
+
+def _check_mrc(path: Path) -> None:
+    """Refuse a header that claims more than the file holds (dask would plan millions of chunks first).
+
+    MRC2014 (Cheng et al., J. Struct. Biol. 192 (2015) 146): words 1-4 are nx, ny, nz and the type of the values.
+    """
+    with open(path, "rb") as file:
+        head = file.read(16)
+    nx, ny, nz, mode = struct.unpack("<4i", head) if len(head) == 16 else (0, 0, 0, -1)
+    size = {0: 1, 1: 2, 2: 4, 4: 8, 6: 2, 12: 2, 101: 0.5}.get(mode)
+    if size is None or min(nx, ny, nz) <= 0:
+        raise ReaderError(path, f"an MRC header of {nx} x {ny} x {nz} values of type {mode}")
+    if nx * ny * nz * size > path.stat().st_size:
+        raise ReaderError(
+            path, f"the header claims {nx} x {ny} x {nz} values, the file has {path.stat().st_size} bytes"
+        )
 
 
 def _same(a: Signal, b: Signal) -> bool:
@@ -125,6 +145,9 @@ def _signal(path: Path, module: str, number: int, entry: dict[str, Any]) -> Sign
         name = name if isinstance(name, str) and name and "<" not in name else f"axis {i}"
         name = {"height": "y", "width": "x"}.get(name, name)
         units = d.get("units") if isinstance(d.get("units"), str) else ""
+        if not units and module == "tiff":  # ImageJ keeps the unit among its notes
+            noted = re.search(r"^unit=(\S+)$", str(entry["original_metadata"].get("ImageDescription", "")), re.M)
+            units = noted[1].replace("\\u00B5", "µ") if noted else ""
         units = re.sub(r"^Energy \((.*)\)$", r"\1", units or "")  # as some msa files write it
         values = d.get("axis")
         if values is not None and size > 1:

@@ -47,20 +47,27 @@ def is_session(path: Path) -> bool:
         with open(path, "rb") as raw:
             if raw.read(8) != b"\x89HDF\r\n\x1a\n":
                 return False
-        with _open(path) as file:
+        with open_hdf5(path) as file:
             return _text(file.attrs.get("format", "")) == FORMAT
     except (OSError, RuntimeError, KeyError, ValueError):
         return False
 
 
-def _open(path: Path) -> Any:
+def open_hdf5(path: Path) -> Any:
+    """The file, read-only; also one that is being written, or that a crash left so.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
     import h5py
     import hdf5plugin  # noqa: F401  (registers the filter)
 
     try:
         return h5py.File(path, "r")
-    except OSError:
-        return h5py.File(path, "r", swmr=True)  # left by a crash, or being written
+    except OSError as error:
+        if "consistency flags" not in str(error):  # HDF5 tries for a minute to read a damaged file in SWMR mode
+            raise
+        return h5py.File(path, "r", swmr=True)
 
 
 def _text(value: Any) -> str:
@@ -80,7 +87,7 @@ class SessionFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._file = _open(path)
+            self._file = open_hdf5(path)
         except OSError as error:
             raise ReaderError(path, f"damaged HDF5 file: {error}") from None
         try:
