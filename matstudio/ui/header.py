@@ -171,7 +171,7 @@ class HeaderView(QFrame):
         box.setSpacing(1)
         self._name, self._line = Elided("MatStudio"), label("", "dim")
         self._name.setFont(scaled(self._name.font(), 1.25, True))
-        self._name.setFixedWidth(self.fontMetrics().horizontalAdvance("connecting to the station ") + 8)
+        self._name.setFixedWidth(self.fontMetrics().horizontalAdvance("station silent 00.0 s") + 4)
         box.addStretch(1)
         box.addWidget(self._name)
         box.addWidget(self._line)

@@ -55,7 +55,7 @@ def status(**more):
 
 def test_before_anything_is_heard_nothing_is_claimed(live: Live, now: Now):
     h = header.present(live)
-    assert (h.line, h.chosen, h.mode) == ("connecting to the station", None, "–")
+    assert (h.line, h.chosen, h.mode) == ("finding the station", None, "–")
     assert math.isnan(h.figures["temperature"].value)
     assert h.alarms == "– alarms"
     now.t += 7

@@ -110,6 +110,7 @@ def test_halt_and_reset(window: MainWindow, fake: FakeRun, qtbot):
 def test_halt_and_take_over_by_key_even_while_typing(window: MainWindow, fake: FakeRun, qtbot):
     live(window, qtbot)
     window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow, timeout=3000)
     edit = window._process.cards["temperature"]._edit
     edit.setFocus()
     qtbot.keyClick(edit, Qt.Key.Key_F2)

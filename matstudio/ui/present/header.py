@@ -82,7 +82,7 @@ def connection(live: Live) -> tuple[str, str]:
     """How the run is connected, and how bad that is."""
     silent = live.silence("status")
     if "status" not in live.heard:
-        return ("connecting to the station", "") if silent < 5 else (f"no station for {silent:.0f} s", "bad")
+        return ("finding the station", "") if silent < 5 else (f"no station for {silent:.0f} s", "bad")
     if silent > SILENT_S:
         return f"station silent {silent:.1f} s", "bad"
     device = live.status.get("device") or {}
@@ -91,7 +91,7 @@ def connection(live: Live) -> tuple[str, str]:
         return "connected", ""
     if state == "connecting":
         waited = live.now() - live.began
-        return ("connecting to the device", "") if waited < 8 else (f"no device for {waited:.0f} s", "caution")
+        return ("finding the device", "") if waited < 8 else (f"no device for {waited:.0f} s", "caution")
     told = f" {age:.1f} s" if isinstance(age, (int, float)) and age < 1e6 else ""
     return f"device {state}{told}", "bad" if state == "gone" else "caution"
 
