@@ -87,11 +87,6 @@ class Signal:
         return int(np.prod([a.size for a in self.axes[: self._navigation]], dtype=np.int64))
 
     @property
-    def view(self) -> Kind | None:
-        """The modality whose viewer can show a frame: a one-dimensional pattern is drawn as a spectrum is."""
-        return Kind.SPECTRUM if self.kind is not None and self.signal_dims == 1 else self.kind
-
-    @property
     def frame_axes(self) -> tuple[Axis, ...]:
         """The axes of one frame."""
         return self.axes[self._navigation :]
@@ -114,10 +109,10 @@ class Signal:
 
     def frame(self, index: int = 0, *, stream: str = "file", seq: int = 1, t: float = 0.0) -> Frame:
         """Frame `index` as the rest of the program takes it; its time is `t`, run time in seconds."""
-        if self.view is None:
+        if self.kind is None or self.form != FRAMES:
             raise ValueError(f"{self.title}: {self.form}, not frames")
         facts = {"instrument": "file", "quantity": self.quantity, "unit": self.unit} | dict(self.metadata)
-        return Frame(stream, self.view, seq, self.array(index), self.frame_axes, t, t, "file", facts)
+        return Frame(stream, self.kind, seq, self.array(index), self.frame_axes, t, t, "file", facts)
 
 
 def axis(name: str, units: str, scale: float, offset: float, size: int) -> Axis:

@@ -79,7 +79,7 @@ def load_paths(paths: Sequence[Path]) -> Material:
                     if signal.form == "series":
                         logs.append(_log(signal))
                     else:
-                        track, note = _track(path, signal, name(str(signal.view)))
+                        track, note = _track(path, signal, name(str(signal.kind)))
                         tracks.append(track)
                         notes += note
         if not tracks and not logs:
@@ -127,7 +127,7 @@ def _usable(signals: Sequence[Signal]) -> list[Signal]:
     out: list[Signal] = []
     for signal in signals:
         if signal.form == "series" or (
-            signal.form == "frames" and signal.view is not None and all(signal.view != s.view for s in out)
+            signal.form == "frames" and signal.kind is not None and all(signal.kind != s.kind for s in out)
         ):
             out.append(signal)
     return out
@@ -156,8 +156,8 @@ def _track(path: Path, signal: Signal, name: str) -> tuple[Track, list[str]]:
         data = signal.array(index)
         return Shot(data.astype(data.dtype.newbyteorder("="), copy=False), signal.frame_axes, 0.0, known)
 
-    assert signal.view is not None
-    return Track(name, signal.view, signal.title, times, first.nbytes, load), notes
+    assert signal.kind is not None
+    return Track(name, signal.kind, signal.title, times, first.nbytes, load), notes
 
 
 def _session(path: Path, name: Callable[[str], str]) -> tuple[list[Track], list[Log], Callable[[], None]]:

@@ -42,7 +42,6 @@ def test_powder_text_has_its_two_theta_axis(write, name, n):
     assert len(signals) == n
     assert (axis.name, axis.units) == ("2theta", "°")
     assert signals[0].kind is Kind.DIFFRACTION
-    assert signals[0].view is Kind.SPECTRUM
     np.testing.assert_allclose(axis.values, X, atol=1e-9)
     np.testing.assert_allclose(signals[0].data, Y)
 

@@ -108,7 +108,7 @@ def test_a_damaged_picture_is_left_out_and_named(tmp_path):
 def test_one_signal_of_each_kind_of_a_file(tmp_path):
     (tmp_path / "a.xye").write_text("\n".join(f"{20 + 0.1 * i} {i} 1" for i in range(50)))
     (track,) = load(f"replay:{tmp_path / 'a.xye'}").tracks
-    assert track.kind is Kind.SPECTRUM
+    assert track.kind is Kind.DIFFRACTION
     assert track.load(0).metadata["mode"] == "powder diffraction"
     assert track.load(0).axes[0].units == "°"
 
