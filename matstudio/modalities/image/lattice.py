@@ -27,20 +27,20 @@ class Lattice:
     def side(self) -> tuple[float, float]:
         """Length of the shorter vector of the reduced basis, and its standard deviation, pixels.
 
-        Where the lattice is hexagonal or square but for a distortion (of the scan, up to 8 %), the length is that of
-        the undistorted cell of equal area, and half the difference of the two lengths counts as error.
+        Where the lattice is hexagonal or square but for a distortion (drift during a scan), the length is that of the
+        undistorted cell of equal area, and the scatter of the vectors that should be equal counts as error.
         """
         a, b = self.basis[np.argsort(np.hypot(*self.basis.T))]
         b = b - np.rint(b @ a / (a @ a)) * a
-        lengths = sorted((float(np.hypot(*a)), float(np.hypot(*b))))
-        cosine = abs(float(a @ b)) / (lengths[0] * lengths[1])
+        b = b if a @ b <= 0 else -b
         area = abs(float(a[0] * b[1] - a[1] * b[0]))
-        equal = lengths[1] < 1.12 * lengths[0]
-        error = self.sigma * lengths[0]
-        for ideal, side in ((0.5, math.sqrt(2 * area / math.sqrt(3))), (0.0, math.sqrt(area))):
-            if equal and abs(cosine - ideal) < 0.12:
-                return side, math.hypot(error, (lengths[1] - lengths[0]) / 2)
-        return lengths[0], error
+        lengths = np.hypot(*np.array([a, b, a + b]).T)
+        if np.ptp(lengths) < 0.2 * lengths.min():
+            return math.sqrt(2 * area / math.sqrt(3)), float(np.hypot(lengths.std(), self.sigma * lengths[0]))
+        lengths[2] /= math.sqrt(2)
+        if np.ptp(lengths) < 0.1 * lengths.min():
+            return math.sqrt(area), float(np.hypot(lengths.std(), self.sigma * lengths[0]))
+        return float(min(lengths[:2])), float(self.sigma * lengths[0])
 
     def index(self, xy: np.ndarray) -> np.ndarray:
         """Nearest lattice point of each position, (N, 2) integers."""
