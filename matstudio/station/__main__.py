@@ -79,10 +79,11 @@ def body(run: Run, stop: threading.Event) -> None:
 
     station = Station(device, run.clock, settings, record=record, link=last_link(run.audit_path))
     server = CommandServer(run.socket(STATION, "cmd"), STATION, station.handlers())
+    why = "the station ends by an error"
     try:
-        _serve(run, stop, station, server, publisher, device, writer)
+        why = _serve(run, stop, station, server, publisher, device, writer)
     finally:
-        station.stop()
+        station.stop(why)
         publisher.send("status", station.status())
         _wait_until_safe(station, device)
         server.close()
@@ -99,7 +100,8 @@ def _serve(
     publisher: Publisher,
     device: RemoteDevice,
     writer: AuditWriter,
-) -> None:
+) -> str:
+    """The process' loop; returns why it ended."""
     ticks = Schedule(max(PERIOD_S / run.clock.speed, _LEAST_PERIOD_REAL_S))
     launcher = Launcher(run)
     while not stop.is_set() and not launcher.gone():
@@ -113,6 +115,7 @@ def _serve(
         elif not (answered or station.watch()):
             continue
         publisher.send("status", station.status())
+    return "station stops" if stop.is_set() else "the launcher is gone"
 
 
 def _wait_until_safe(station: Station, device: RemoteDevice) -> None:

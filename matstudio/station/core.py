@@ -138,15 +138,14 @@ class Station:
     def _poll(self, now: float) -> None:
         self._take_readings()
         description = self._ask("describe", self.device.describe)
-        if description is not None:
+        if description is not None and (self._readings or not description.actuators):
             who = (description.name, description.kind, description.actuators, description.state.get("boot"))
             if who != self._who_is_it:
                 self._who_is_it = who
                 self._adopt(description, now)
         if self._description is None:
             return
-        newest = max((r.t for r in self._readings.values() if math.isfinite(r.t)), default=-math.inf)
-        self._device_age = now - newest
+        self._device_age = self._device_silence(now)
         gone = self._device_age > _GONE_S * max(1.0, self._speed)
         state = "gone" if gone else "late" if self._device_age > self._max_age else "good"
         if state != self._device_state:
@@ -155,6 +154,13 @@ class Station:
         self._judged = self._monitor.look(self._readings.get(SENSOR), now, self._heater_now(now))
         if self._judged.confirmed and self.mode in modes.DRIVING:
             self._event(Event.SENSOR_BAD, "station", self._judged.text)
+
+    def _device_silence(self, now: float) -> float:
+        """Seconds of run time since the device spoke; by its newest reading where it does not tell."""
+        silence = getattr(self.device, "silence", None)
+        if silence is not None:
+            return float(silence) * self._speed
+        return now - max((r.t for r in self._readings.values() if math.isfinite(r.t)), default=-math.inf)
 
     def device_refused(self, text: str) -> None:
         """The device answered a write with a refusal, later than at once."""
