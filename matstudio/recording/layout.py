@@ -125,6 +125,11 @@ def group_name(stream: str) -> str:
     return f"stream_{name}" if name in RESERVED else name
 
 
+def estimates_name(stream: str) -> str:
+    """Name of the table of a stream's estimates; another than the stream's own, because readers show it as a title."""
+    return f"{group_name(stream)}_estimates"
+
+
 def column(group: Any, name: str, dtype: Any, *, width: tuple[int, ...] = (), rows: int = 1024, units: str = "") -> Any:
     """An empty dataset (0, *width) that grows by rows; uncompressed, because partly filled chunks are rewritten."""
     fill = {"f": np.nan, "i": -1}.get(np.dtype(dtype).kind)  # shows rows that a crash kept from being written

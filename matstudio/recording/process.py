@@ -57,7 +57,12 @@ class Recorder:
         """
         if self.state == "recording" and self.recording:
             raise CommandError(f"already recording to {self.recording.path}")
-        wanted = Path(path).expanduser().absolute()
+        try:
+            wanted = Path(path).expanduser().absolute()
+        except RuntimeError as error:
+            raise CommandError(f"{path}: {error}") from None
+        if wanted.is_dir():
+            raise CommandError(f"{wanted}: a folder, not a file")
         wanted = wanted if wanted.suffix else wanted.with_suffix(".nxs")
         folder = wanted.parent
         if not folder.is_dir():
@@ -81,7 +86,7 @@ class Recorder:
         if wanted:
             try:
                 self.record(str(wanted), note)
-            except CommandError as error:
+            except (CommandError, ValueError, OSError) as error:
                 self.state, self.error = "failed", str(error)
                 log.error("%s", error)
 
@@ -129,10 +134,11 @@ class Recorder:
         if recording:
             recording.step()
         for topic, value in messages:
-            if topic == "readings":
-                self._readings.update({r.name: r for r in value["readings"]})
+            if topic == "readings" and isinstance(value, dict):
+                readings = tuple(r for r in value.get("readings", ()) if isinstance(r, Reading))
+                self._readings.update({r.name: r for r in readings})
                 if recording:
-                    recording.add_readings(value["readings"])
+                    recording.add_readings(readings)
             elif recording and isinstance(value, Estimate):
                 recording.add_estimate(value)
             elif recording and isinstance(value, MaterialState):
@@ -145,7 +151,11 @@ class Recorder:
             return
         if self.state == "recording":
             folder = recording.path.parent
-            free = free_bytes(folder)
+            try:
+                free = free_bytes(folder)
+            except OSError as error:
+                self._fail(f"{folder}: {error.strerror}")
+                return
             if free < STOP_FREE:
                 self._fail(f"{folder}: disk full ({free / 1e6:.0f} MB free), recording stopped")
             else:

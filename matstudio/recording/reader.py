@@ -126,15 +126,19 @@ def complete_rows(group: Any) -> int:
     length, fill values, frames without their chunk."""
     n: int = min(group[k].shape[0] for k in ("data", "metadata", *_FILLS))
     for name, fill in _FILLS.items():
-        values = group[name][:n]
-        missing = np.flatnonzero(np.isnan(values) if np.isnan(fill) else values == fill)
-        n = int(missing[0]) if missing.size else n
+        n = _filled(group[name][:n], fill)
     data, corner = group["data"], (0,) * (group["data"].ndim - 1)
     while n and data.id.get_chunk_info_by_coord((n - 1, *corner)).byte_offset is None:
         n -= 1
     while n and not group["metadata"][n - 1]:
         n -= 1
     return n
+
+
+def _filled(values: np.ndarray, fill: float) -> int:
+    """Length without the fill values at the end."""
+    present = np.flatnonzero(~np.isnan(values) if np.isnan(fill) else values != fill)
+    return int(present[-1]) + 1 if present.size else 0
 
 
 _FILLS = {"t_start": np.nan, "t_end": np.nan, "seq": -1, "missed": -1, "metadata_bytes": 0}
@@ -291,14 +295,14 @@ class Session:
                 for dataset in columns:
                     dataset.id.refresh()
             n = min(c.shape[0] for c in columns)
-            n = int(np.isfinite(columns[0][:n]).sum())
+            n = _filled(columns[0][:n], np.nan)
             t, value, quality = (c[:n] for c in columns)
             out[layout.get_text(group, "name")] = (t, value, layout.get_text(columns[1], "units"), quality)
         return out
 
     def estimates(self, stream: str) -> Records[Estimate]:
         """What the inverse models said of a stream's frames, in the order in which it came."""
-        return Records(self._fresh(self._entry["estimates"][layout.group_name(stream)]), _estimate)
+        return Records(self._fresh(self._entry["estimates"][layout.estimates_name(stream)]), _estimate)
 
     def states(self) -> Records[MaterialState]:
         """The fused states, in the order in which they came."""

@@ -143,7 +143,7 @@ def _check_records(session: Session, found: _Findings) -> None:
     for name in session.streams:
         estimates = session.estimates(name)
         found.counts[f"estimates {name}"] = len(estimates)
-        models |= {f"{m['name']} {m['version']} ({m['checksum'][:12]})" for m in estimates.models()}
+        models |= {f"{name} {m['name']} {m['version']} ({m['checksum'][:12]})" for m in estimates.models()}
     found.counts["states"] = len(session.states())
     if models:
         found.say(f"models: {', '.join(sorted(models))}")

@@ -161,7 +161,7 @@ class SessionWriter:
         estimates = layout.make_group(entry, "estimates", "NXcollection")
         self._estimates = {}
         for name in self._streams:
-            self._estimates[name] = RecordRows(layout.make_records(estimates, layout.group_name(name)))
+            self._estimates[name] = RecordRows(layout.make_records(estimates, layout.estimates_name(name)))
         self._states = RecordRows(layout.make_records(entry, "state"))
         events = layout.make_group(entry, "events", "NXcollection")
         layout.text_table(events)
@@ -248,7 +248,8 @@ class SessionWriter:
             if log is None:
                 self._count_unknown(f"reading {r.name}")
             else:
-                log.add(value=r.value, time=r.t, quality=layout.QUALITIES.index(r.quality))
+                value = float(r.value) if isinstance(r.value, (int, float)) else np.nan
+                log.add(value=value, time=r.t, quality=layout.QUALITIES.index(r.quality))
 
     def add_event(self, entry: bytes | Mapping[str, Any]) -> None:
         """Gather an entry of the audit log: its line as it stands there (without the line feed), or a map."""

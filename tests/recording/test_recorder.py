@@ -183,6 +183,10 @@ def test_stop_closes_the_file_and_status_tells_its_state(tmp_path: Path, in_thre
         fake.client.request("stop_recording")
     with pytest.raises(CommandError, match="no such folder"):
         fake.client.request("record", path=str(tmp_path / "no" / "s.nxs"))
+    with pytest.raises(CommandError, match="a folder"):
+        fake.client.request("record", path=str(tmp_path))
+    with pytest.raises(CommandError):
+        fake.client.request("record", path="~nobody-of-that-name/s.nxs")
     (tmp_path / "s.nxs").write_text("something else")
     fake.write(image(0), spectrum(0))
     assert fake.client.request("record", path=str(tmp_path / "s.nxs")) == {"path": str(tmp_path / "s-2.nxs")}

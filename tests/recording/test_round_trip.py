@@ -145,3 +145,42 @@ def test_is_session(writer, tmp_path):
     (tmp_path / "x.nxs").write_text("no")
     assert not is_session(tmp_path / "x.nxs")
     assert not is_session(tmp_path / "none.nxs")
+
+
+def test_a_live_session_takes_in_what_was_flushed(writer):
+    with Session.open(writer.path) as session:
+        assert session.live
+        assert session.streams["image"].n == 1
+        for seq in (1, 2, 3):
+            writer.add_frame(image(seq))
+            writer.add_estimate(estimate(seq))
+        writer.add_event(b'{"text":"new"}')
+        session.refresh()
+        assert session.streams["image"].n == 1  # not flushed yet
+        writer.flush()
+        session.refresh()
+        assert session.streams["image"].n == 4
+        assert session.frame("image", 3).seq == 3
+        assert len(session.estimates("image")) == 3
+        assert session.event_lines()[-1] == b'{"text":"new"}'
+
+
+@pytest.mark.parametrize("frame", [image(1), spectrum(1)])
+def test_one_frame_as_a_file_of_its_own(tmp_path, frame):
+    import h5py
+    from rsciio.nexus import file_reader
+
+    from matstudio.recording.single import write_frame
+
+    for _ in range(2):  # again over the old one
+        write_frame(tmp_path / "f.nxs", frame)
+    with h5py.File(tmp_path / "f.nxs") as file:
+        np.testing.assert_array_equal(file[f"entry/{frame.stream}/data"], frame.data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        (signal,) = file_reader(str(tmp_path / "f.nxs"), nxdata_only=True)
+    np.testing.assert_array_equal(signal["data"], frame.data)
+    for got, axis in zip(signal["axes"], frame.axes, strict=True):
+        assert (got["units"], got["size"], got["navigate"]) == (axis.units, axis.size, False)
+        assert (got["scale"], got["offset"]) == (pytest.approx(axis.scale), pytest.approx(axis.offset))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["f.nxs"]
