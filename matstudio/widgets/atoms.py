@@ -52,12 +52,12 @@ def colours(
     """Colour of each site, (N, 3) float32 in 0..1.
 
     Args:
-        by: "species": of the likeliest one, paler the less likely it is; "occupancy": of the first species, 0..1;
+        by: "species": of the likeliest one, fainter the less likely it is; "occupancy": of the first species, 0..1;
             "uncertainty": one standard deviation of it, 0..0.5.
         species: K symbols.
         occupancy: (N, K).
         sigma: (N,).
-        background: red, green, blue in 0..1 that pale sites tend to.
+        background: red, green, blue in 0..1 that faint sites tend to.
 
     Raises:
         ValueError: `by` is none of `BY`.
@@ -71,11 +71,11 @@ def colours(
     table = np.array([species_colour(s) for s in species], np.float32)
     best = np.argmax(occupancy, axis=1)
     sure = np.nan_to_num(occupancy[np.arange(len(best)), best], nan=0.0)
-    pale = (0.7 * np.clip((0.95 - sure) / 0.6, 0, 1))[:, None].astype(np.float32)
-    return table[best] * (1 - pale) + np.asarray(background, np.float32) * pale
+    faint = (0.7 * np.clip((0.95 - sure) / 0.6, 0, 1))[:, None].astype(np.float32)
+    return table[best] * (1 - faint) + np.asarray(background, np.float32) * faint
 
 
-def surface(positions: np.ndarray, depth: float = 6.0) -> np.ndarray:
+def surface(positions: np.ndarray, depth: float = 5.0) -> np.ndarray:
     """Which atoms lie within about `depth` (Å) of empty space, (N,) bool, from a voxel grid of that spacing.
 
     Args:

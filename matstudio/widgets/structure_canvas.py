@@ -39,7 +39,7 @@ def gl_renderer() -> str:
 class StructureCanvas(QWidget):
     """Reconstructed sites as spheres, with the box, axes and a turntable camera.
 
-    Drag turns, wheel zooms, shift-drag pans. Above 20,000 sites only those near a surface are drawn while moving.
+    Drag turns, wheel zooms, shift-drag pans. Of more than 5,000 sites only those near a surface are drawn.
     The beam runs along z; "along [001]" shows x to the right and y down, as the images do.
 
     Signals:
@@ -178,7 +178,7 @@ class StructureCanvas(QWidget):
             return
         if self._by == "species":
             marks = "".join(f"<span style='color:{_hex(s)}'>●</span> {s}&nbsp;&nbsp;" for s in model.species)
-            text = marks + "pale: unsure"
+            text = marks + "faint: unsure"
         elif self._by == "occupancy":
             text = f"{_bar()} {model.species[0]} fraction 0 to 1"
         else:

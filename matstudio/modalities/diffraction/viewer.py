@@ -52,7 +52,7 @@ class RadialMean:
 
 
 class Viewer(FrameViewer):
-    """Pattern at the left; levels, overlays, radial profile and what the model says at the right."""
+    """Pattern at the left; what the model says, overlays, radial profile and levels at the right."""
 
     LABELS = MappingProxyType(
         {
@@ -74,13 +74,13 @@ class Viewer(FrameViewer):
         self._pages.addWidget(self.powder)
         self.stage.addWidget(self._pages)
         self._levels = Levels(self.canvas)
-        self.column.addWidget(self._levels)
         self._log = self.toggle("log scale")
         self._spots = self.toggle("spots")
         self._indices = self.toggle("indices")
         self.below.addWidget(self.profile)
-        self.profile.setFixedHeight(round(self.fontMetrics().height() * 8))
+        self.profile.setFixedHeight(round(self.fontMetrics().height() * 7))
         self.profile.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.below.addWidget(self._levels)
         self._log.toggled.connect(self._set_log)
         self._spots.toggled.connect(lambda on: self.canvas.set_layer_visible("spots", on))
         self._indices.toggled.connect(self._index)

@@ -75,13 +75,13 @@ class Viewer(FrameViewer):
         return rows
 
     def _choose_times(self, sigma: np.ndarray) -> None:
-        """Draw sigma so many times enlarged that it can be seen: about a fifth of the columns' spacing."""
+        """Draw sigma so many times enlarged that it can be seen: about an eighth of the columns' spacing."""
         typical = np.nanmedian(sigma) if np.isfinite(sigma).any() else math.nan
         if not (self.frame is not None and typical > 0):
             self._times = 1
             return
         spacing = math.sqrt(self.frame.data.size / len(sigma))
-        best = min(_TIMES, key=lambda n: abs(math.log(n * typical / (0.2 * spacing))))
+        best = min(_TIMES, key=lambda n: abs(math.log(n * typical / (spacing / 8))))
         if self._times == 0 or not 0.4 < best / self._times < 2.5:
             self._times = best
             self._uncertainty.setText(f"uncertainty, {best} σ")
