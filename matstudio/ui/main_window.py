@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QInputDialog, QMainWind
 from matstudio.bus.rundir import Run
 from matstudio.domain.estimate import Estimate
 from matstudio.domain.frame import Frame, Kind
+from matstudio.domain.process import Mode
+from matstudio.domain.structure import SiteModel
 from matstudio.ui import menu, shot, theme
 from matstudio.ui.header import Banner, HeaderView
 from matstudio.ui.log_dock import LogView
@@ -31,6 +34,7 @@ from matstudio.workers.frames import StreamStats
 logger = logging.getLogger(__name__)
 REFRESH_MS, TREND_EVERY = 200, 2
 NOTICE_MS = 8000
+STRUCTURE_S = 1.0
 
 
 class MainWindow(QMainWindow):
@@ -49,6 +53,10 @@ class MainWindow(QMainWindow):
         self._stats: Mapping[str, StreamStats] = {}
         self._gl = ""
         self._ticks = 0
+        self._mode: Mode | None = None
+        self._drawn = -math.inf
+        self._had_structure = False
+        self._kinds_there: frozenset[Kind] | None = None
         self._entries: list[log.Entry] = []
         self._build()
         self._connect()
@@ -303,19 +311,11 @@ class MainWindow(QMainWindow):
                 self._estimate(stream, estimate)
             live.estimates.clear()
         elif topic == "state" and live.state is not None and live.state.structure is not None:
-            if self._structure is not None and not self.paused:
-                self._structure.set_structure(live.state.structure)
-                if self.docks["Structure"].isHidden() and not self._had_structure:
-                    self.docks["Structure"].show()
-                self._had_structure = True
+            self._show_structure(live.state.structure)
         elif topic == "status" and self._mode != live.mode:
             self._mode = live.mode
             self.refresh()
             self.actions_.refresh()
-
-    _mode = None
-    _had_structure = False
-    _kinds_there: frozenset[Kind] | None = None
 
     def _described(self) -> None:
         description = self.session.live.description
@@ -363,6 +363,17 @@ class MainWindow(QMainWindow):
             dock.set_line(f"paused  {line}" if self.paused else line)
             if age is not None:
                 view.tell(age)
+
+    def _show_structure(self, structure: SiteModel) -> None:
+        """Draw the atoms, once a second at most: a drawing of 16,384 takes 30-90 ms where OpenGL is software."""
+        now = self.session.live.now()
+        if self._structure is None or self.paused or now - self._drawn < STRUCTURE_S:
+            return
+        self._drawn = now
+        self._structure.set_structure(structure)
+        if not self._had_structure:
+            self._had_structure = True
+            self.docks["Structure"].show()
 
     def _tell_structure(self) -> None:
         state = self.session.live.state
