@@ -44,8 +44,10 @@ def read(
     prototype: Prototype,
     temperature_K: float,
     composition: float,
+    ceiling: float,
 ) -> Reading | None:
-    """Index the pattern and measure its order; None where the fundamental spots are not where they belong.
+    """Index the pattern and measure its order; None where the fundamental spots are not where they belong,
+    or saturate the detector.
 
     Args:
         image: counts.
@@ -55,6 +57,7 @@ def read(
         prototype: the material.
         temperature_K: for its lattice constant and thermal motion.
         composition: minority fraction.
+        ceiling: value at which the detector saturates.
     """
     step = 1 / (prototype.a(temperature_K) * pixel)  # pixels from 000 to 100
     hk = _indices(image.shape, step)
@@ -65,7 +68,9 @@ def read(
         return None
     spot = 1.5 if found.xy.size == 0 else _width(image, net, hk[fundamental])
     place = net.at(hk)
-    order = measure(image, place, net.centre, hk, spot, Alloy(prototype, temperature_K, composition))
+    order = measure(image, place, net.centre, hk, spot, Alloy(prototype, temperature_K, composition), ceiling)
+    if order is None:
+        return None
     keep = order.spots.inside
     return Reading(
         net, hk[keep], order.spots.counts[keep], order.spots.variance[keep], ~fundamental[keep], order.square,

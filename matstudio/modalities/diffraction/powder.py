@@ -58,11 +58,12 @@ def find_powder_peaks(counts: np.ndarray, threshold: float = 5.0) -> Peaks:
     level = np.maximum(uniform_filter1d(counts, 15), 1e-3 * float(np.abs(counts).max()))
     factor = float(np.median(np.abs(np.diff(counts, 2)) / np.sqrt(6 * level[1:-1]))) / 0.6745
     noise = np.sqrt(level) * factor + 1e-6 * float(np.ptp(counts))
+    background = background + noise * float(np.median((counts - background) / noise))  # clipping keeps to the minima
     smoothing, top = 1.2, np.empty(0, dtype=int)
     for limit in (4 * threshold, threshold):
         net = gaussian_filter1d(counts - background, smoothing)
-        score = net / (noise / np.sqrt(2 * np.sqrt(np.pi) * smoothing))
-        top, _ = find_peaks(score, height=limit, prominence=limit)
+        least = limit * noise / np.sqrt(2 * np.sqrt(np.pi) * smoothing)
+        top, _ = find_peaks(net, height=least, prominence=least)
         if limit > threshold and len(top):
             smoothing = float(np.clip(0.3 * np.median(peak_widths(net, top, 0.5)[0]), 1.2, 12.0))
     top = top[(top > 0) & (top < len(counts) - 1)]

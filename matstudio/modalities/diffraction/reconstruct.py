@@ -100,7 +100,7 @@ def _pattern(frame: Frame, data: np.ndarray) -> Parts:
             parts = _known(frame, image, found, centre, pixel, prototype)
             if parts is not None:
                 return parts
-            notes.append(f"the spots of {prototype.name} [001] are not where they belong")
+            notes.append(f"the spots of {prototype.name} [001] are not where they belong, or saturate")
     quantities, arrays = _unknown(frame, found, centre)
     if not len(found.xy):
         notes.append("no spot above the noise")
@@ -133,7 +133,9 @@ def _known(
     temperature = float(frame.metadata.get("stage_temperature_K", 300.0))
     temperature = float(np.clip(temperature, 10.0, 1300.0)) if math.isfinite(temperature) else 300.0
     composition = float(frame.metadata.get("composition", 0.25))
-    reading = cubic.read(image, found, centre, pixel, prototype, temperature, composition)
+    composition = min(max(composition, 0.02), 0.6) if math.isfinite(composition) else 0.25
+    ceiling = float(np.iinfo(frame.data.dtype).max) if frame.data.dtype.kind in "ui" else math.inf
+    reading = cubic.read(image, found, centre, pixel, prototype, temperature, composition, ceiling)
     if reading is None:
         return None
     net = reading.net

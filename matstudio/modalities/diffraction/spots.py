@@ -101,12 +101,14 @@ class Photometry:
         variance: (N,) of `counts`, from counting.
         background: (N,) counts a pixel.
         inside: (N,) whether aperture and ring lie within the pattern.
+        peak: (N,) largest value in the aperture.
     """
 
     counts: np.ndarray
     variance: np.ndarray
     background: np.ndarray
     inside: np.ndarray
+    peak: np.ndarray
 
 
 def photometry(data: np.ndarray, xy: np.ndarray, radius: float, ring: tuple[float, float]) -> Photometry:
@@ -136,4 +138,5 @@ def photometry(data: np.ndarray, xy: np.ndarray, radius: float, ring: tuple[floa
     area = weight.sum((1, 2))
     counts = (patch * weight).sum((1, 2)) - area * background
     variance = (np.maximum(patch, 0) * weight**2).sum((1, 2)) + area**2 * np.maximum(background, 0) / pixels
-    return Photometry(counts, np.maximum(variance, 1.0), background, inside)
+    peak = np.where(weight > 0, patch, -np.inf).max((1, 2))
+    return Photometry(counts, np.maximum(variance, 1.0), background, inside, peak)

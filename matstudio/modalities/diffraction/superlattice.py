@@ -44,9 +44,16 @@ class Order:
 
 
 def measure(
-    image: np.ndarray, place: np.ndarray, centre: np.ndarray, hk: np.ndarray, spot: float, alloy: Alloy
-) -> Order:
-    """S^2 from the superlattice spots.
+    image: np.ndarray,
+    place: np.ndarray,
+    centre: np.ndarray,
+    hk: np.ndarray,
+    spot: float,
+    alloy: Alloy,
+    ceiling: float = math.inf,
+) -> Order | None:
+    """S^2 from the superlattice spots, or None where fewer than 3 fundamental ones are left to compare with,
+    or where it comes out beyond what a full sublattice can give (saturation; another material).
 
     The spots fall into three classes, (odd, even), (even, odd) and (odd, odd), each with an amplitude of its own, S but
     for chance. An antiphase boundary with a shift a/2<110> splits two of them and leaves the third sharp: where classes
@@ -60,10 +67,14 @@ def measure(
         hk: (N, 2).
         spot: standard deviation of a spot, pixels.
         alloy: what it is.
+        ceiling: value at which the detector saturates; spots that reach it are left out.
     """
     r = np.hypot(*(place - centre).T)
     narrow = _flat(photometry(image, place, NARROW * spot, _times(RING, spot)), r, NARROW * spot, _times(RING, spot))
+    narrow = replace(narrow, inside=narrow.inside & (narrow.peak < ceiling))
     fundamental = (hk % 2 == 0).all(axis=1)
+    if (narrow.inside & fundamental & (narrow.counts > 5 * np.sqrt(narrow.variance))).sum() < 3:
+        return None
     kind = np.where(fundamental, 0, hk[:, 0] % 2 + 2 * (hk[:, 1] % 2))
     full, scale_error = _at_full_order(narrow, hk, fundamental, alloy)
     classes = [_mean_square(narrow, full, kind == c) for c in (1, 2, 3)]
@@ -81,6 +92,7 @@ def measure(
         wide, half = (
             photometry(image, place[inner], share * WIDE * spot, _times(FAR_RING, spot)) for share in (1.0, 0.5)
         )
+        wide = replace(wide, inside=wide.inside & (wide.peak < ceiling))
         if _wider(half, wide, fundamental[inner] & wide.inside, chosen[inner] & wide.inside):
             tails = replace(wide, counts=2 * wide.counts - half.counts, variance=4 * wide.variance)
             full, scale_error = _at_full_order(wide, hk[inner], fundamental[inner], alloy)
@@ -90,6 +102,8 @@ def measure(
             split, rough = True, SPLIT_ERROR
     variance = sigma**2 + square**2 * (scale_error**2 + 0.002**2 + rough**2)
     variance += _chance(square, full, kind, chosen, alloy.composition)
+    if square - 4 * math.sqrt(variance) > 1.3:
+        return None
     return Order(square, math.sqrt(variance), narrow, split)
 
 
@@ -129,8 +143,6 @@ def _at_full_order(
     )
     power = np.where(fundamental, (4 * ((1 - c) * a + c * b)) ** 2, (b - a) ** 2)
     main = spots.inside & fundamental & (spots.counts > 5 * np.sqrt(spots.variance))
-    if not main.any():
-        return power, 1.0
     weight = 1 / (spots.variance[main] / spots.counts[main] ** 2 + MODEL_ERROR**2)
     design = np.column_stack([np.ones(main.sum()), g2[main]])
     normal = design.T @ (weight[:, None] * design) + np.diag([0.0, (4 * math.pi**2 * 0.005) ** -2])
@@ -158,6 +170,8 @@ def _mean_square(spots: Photometry, full: np.ndarray, which: np.ndarray) -> tupl
 
 def _wider(inner: Photometry, outer: Photometry, main: np.ndarray, extra: np.ndarray) -> bool:
     """Whether the `extra` spots hold more of their counts outside the inner radius than the `main` ones do."""
+    if main.sum() < 3 or not extra.any():
+        return False
     usual = float(outer.counts[main].sum() / max(1.0, float(inner.counts[main].sum())))
     excess = float((outer.counts[extra] - usual * inner.counts[extra]).sum())
     noise = math.sqrt(float(outer.variance[extra].sum()))
