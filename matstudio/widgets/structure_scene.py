@@ -60,7 +60,8 @@ class Scene:
     def place(self, model: SiteModel, by: str) -> None:
         """Draw the sites (finite positions) coloured by one of `atoms.BY`.
 
-        Of more than `MANY`, those that lie deep inside are left out: the spheres before them hide them (measured: 1 % of the pixels change).
+        Of more than `MANY`, those that lie deep inside are left out: the spheres before them hide them
+        (measured: 1 % of the pixels change).
         """
         positions = np.asarray(model.positions, np.float32)
         rgb = colours(by, model.species, model.occupancy, model.sigma, self._background)
