@@ -13,8 +13,8 @@ from scipy import ndimage
 
 from matstudio.modalities.image.forward import Z_EXPONENT
 
-_UNSEEN = 0.06  # part of the specimen's columns outside the view: 512 pixels of 0.115 Å show 31 of 32 rows
-_MODEL = 7e-4  # error of the forward model's Gaussians, in units of the fraction
+_UNSEEN = 0.045  # part of the specimen's columns outside the view: 512 pixels of 0.115 Å show 31 or 32 of 32 rows
+_MODEL = 5e-4  # error of the forward model's Gaussians, in units of the fraction
 _COMPOSITION = 5e-4  # error of the composition that is given
 _BOUNDARY = 0.02  # error of S for each unit of the part of the columns that lies at a domain boundary
 _DOMAIN = 30  # least columns of a domain

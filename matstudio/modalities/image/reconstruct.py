@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from matstudio.modalities.image.order import Order, Sample, cross_section_ratio,
 _UNITS_A = {"Å": 1.0, "A": 1.0, "angstrom": 1.0, "nm": 10.0, "pm": 0.01, "µm": 1e4, "um": 1e4, "m": 1e10}
 _PROBE_A = 0.94  # FWHM of a column where nothing says more (sigma 0.40 Å)
 _SIGNIFICANT, _PATTERN = 3.0, 1.5  # least amplitude, in its standard deviations: of a column, of one in a pattern
+_COARSE_A = 0.8  # pixel size beyond which columns cannot be told apart
+_LARGEST = 1280  # rows or columns of an image beyond which it is binned first
 _WEAKEST = 0.04  # least amplitude of a column in a pattern, relative to its strong columns
 _MOST = 6000  # columns that are fitted; of more, the brightest
 _DOSE_ERROR = 0.03  # relative error of dose, detector and cross section together
@@ -106,6 +109,12 @@ def _checked(frame: Frame) -> np.ndarray:
     return image
 
 
+def _fact(frame: Frame, key: str, default: float, low: float, high: float) -> float:
+    """A number of the metadata, or `default` where it is absent, no number or out of range."""
+    value = frame.metadata.get(key)
+    return float(value) if isinstance(value, int | float) and low <= value <= high else default
+
+
 def _sign(image: np.ndarray, frame: Frame, width: float) -> int:
     given = frame.metadata.get("polarity")
     if given in (1, -1):
@@ -118,7 +127,17 @@ def _sign(image: np.ndarray, frame: Frame, width: float) -> int:
 
 def _any(image: np.ndarray, frame: Frame, pixel: float | None, counts: bool) -> dict[str, Any]:
     """Columns of an image of which nothing is known but perhaps its pixel size."""
-    columns = find_columns(image, pixel, counts, lambda width: _sign(image, frame, width))
+    if pixel is not None and pixel > _COARSE_A:
+        return {
+            "quantities": {},
+            "arrays": {
+                "columns": np.zeros((0, 2)),
+                "columns_sigma": np.zeros((0, 2)),
+                "columns_intensity": np.zeros(0),
+            },
+            "notes": (f"pixels of {pixel:.3g} Å are too coarse for atomic columns",),
+        }
+    columns = find_columns(image, pixel, counts, lambda binned, width: _sign(binned, frame, width))
     quantities = {"columns": _number(columns)}
     notes: tuple[str, ...] = (f"{len(columns.xy)} columns",)
     if len(columns.xy) >= 12:
@@ -130,22 +149,30 @@ def _any(image: np.ndarray, frame: Frame, pixel: float | None, counts: bool) -> 
     return {"quantities": quantities, "arrays": _arrays(columns), "notes": notes}
 
 
-def find_columns(image: np.ndarray, pixel: float | None, counts: bool, sign: Any) -> Columns:
+def find_columns(
+    image: np.ndarray, pixel: float | None, counts: bool, sign: Callable[[np.ndarray, float], int]
+) -> Columns:
     """Columns of any image.
 
     Args:
         image: (H, W) finite.
         pixel: its size in Å, or None.
         counts: whether the values are electrons.
-        sign: called with the columns' width in pixels, gives +1 or -1.
+        sign: called with the image and the columns' width in pixels, gives +1 or -1.
     """
+    block = -(-max(image.shape) // _LARGEST)
+    if block > 1:
+        rows, across = (n // block for n in image.shape)
+        cut = image[: rows * block, : across * block].reshape(rows, block, across, block)
+        binned = cut.sum((1, 3)) if counts else cut.mean((1, 3))
+        return _enlarged(find_columns(binned, None if pixel is None else pixel * block, counts, sign), block, counts)
     spectrum = detect.Spectrum(image, max(float(image.mean()), 0.0) if counts else 0.0)
     if pixel is None:
         widths = 1.2 * 1.4 ** np.arange(7)
     else:
         widths = np.array([0.28, 0.36, 0.46, 0.6]) / pixel
         widths = np.clip(widths, 0.9, min(image.shape) / 12)
-    polarity = sign(float(widths[len(widths) // 2]))
+    polarity = sign(image, float(widths[len(widths) // 2]))
     width = detect.best_width(spectrum, polarity, np.unique(widths))
     xy, pattern = detect.find(spectrum, width, polarity)
     if len(xy) > _MOST:
@@ -172,6 +199,20 @@ def find_columns(image: np.ndarray, pixel: float | None, counts: bool, sign: Any
     return columns.take(inside & strong)
 
 
+def _enlarged(columns: Columns, block: int, counts: bool) -> Columns:
+    """Columns of an image binned by `block`, in the pixels and the unit of the image itself."""
+    gain = 1 if counts else block**2
+    return Columns(
+        columns.xy * block + (block - 1) / 2,
+        columns.amplitude * gain,
+        columns.width * block,
+        columns.sigma_xy * block,
+        columns.sigma_amplitude * gain,
+        columns.background,
+        columns.overlap,
+    )
+
+
 def _spacing(xy: np.ndarray, width: float) -> float:
     return float(np.median(cKDTree(xy).query(xy, k=2)[0][:, 1])) if len(xy) > 1 else 4 * width
 
@@ -191,11 +232,9 @@ def _arrays(columns: Columns) -> dict[str, np.ndarray]:
 
 def _alloy(image: np.ndarray, frame: Frame, prototype: Prototype, pixel: float, counts: bool) -> dict[str, Any]:
     """Columns, order and structure of a known alloy seen along [001]; {} where its lattice is not seen."""
-    meta = frame.metadata
-    temperature = float(meta.get("stage_temperature_K", 300.0))
-    temperature = temperature if 0 < temperature < 3000 else 300.0
+    temperature = _fact(frame, "stage_temperature_K", 300.0, 1.0, 3000.0)
     heat = [e.u_iso(temperature) for e in (prototype.majority, prototype.minority)]
-    probe = float(meta.get("probe_fwhm_A", _PROBE_A)) / FWHM
+    probe = _fact(frame, "probe_fwhm_A", _PROBE_A, 0.3, 2.0) / FWHM
     width = math.sqrt(probe**2 + sum(heat) / 2) / pixel
     found, _ = detect.find(detect.Spectrum(image), width, 1)
     lattice = square(found, prototype.a(temperature) / 2 / pixel)
@@ -203,11 +242,14 @@ def _alloy(image: np.ndarray, frame: Frame, prototype: Prototype, pixel: float, 
         return {}
     sample = Sample(
         numbers=(prototype.majority.number, prototype.minority.number),
-        composition=float(meta.get("composition", 0.25)),
-        atoms=int(meta.get("thickness_cells", 16)),
+        composition=_fact(frame, "composition", 0.25, 0.02, 0.98),
+        atoms=int(_fact(frame, "thickness_cells", 16, 1, 1000)),
     )
     index = lattice.within(image.shape, 2.5 * width)
-    columns, order, seen = _fit_alloy(image, lattice.at(index), index, width, heat, pixel, counts, sample)
+    try:
+        columns, order, seen = _fit_alloy(image, lattice.at(index), index, width, heat, pixel, counts, sample)
+    except ValueError:  # too few columns, or empty ones
+        return {}
     refined = _refined(index, columns)
     cube = 2 * math.sqrt(abs(np.linalg.det(refined.basis))) * pixel
     quantities = {
