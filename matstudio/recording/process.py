@@ -21,6 +21,7 @@ from matstudio.recording.recording import Recording, left_behind
 log = logging.getLogger(__name__)
 NEED_FREE = 2_000_000_000  # bytes; REC refuses under it
 STOP_FREE = 500_000_000  # bytes; a recording ends under it, while there is room to close the file
+USUAL_RATE = 8_000_000  # bytes/s of the default streams, uncompressed; until a rate has been measured
 CLOSE_S = 25.0  # a file that is not closed by then is still being written to a slow disk
 ASK_S = 0.5  # between two questions to a device that does not answer
 ALONE_S = 30.0  # the recorder ends so long after station and device have
@@ -121,7 +122,7 @@ class Recorder:
             "bytes": size,
             "rate": rate,
             "free": free,
-            "hours_left": max(0, free - STOP_FREE) / rate / 3600 if rate > 0 else None,
+            "hours_left": max(0, free - STOP_FREE) / (rate if rate > 0 else USUAL_RATE) / 3600,
             "received": recording.counts("received") if recording else {},
             "dropped": recording.counts("dropped") if recording else {},
             "error": self.error or None,

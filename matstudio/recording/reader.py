@@ -197,7 +197,7 @@ class Session:
                 session = cls(file, path, found)
                 session.opened = opened.pop_all()
                 return session
-            except (KeyError, OSError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            except (KeyError, OSError, TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
                 text = _one_line(error)
             raise ValueError(text if str(path) in text else f"{path}: damaged session: {text}")
 
@@ -266,7 +266,7 @@ class Session:
         try:
             data = group["data"][index]
             facts = self._metadata(group, index)
-        except (OSError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise ValueError(f"{self.path}: {stream} frame {index}: {_one_line(error)}") from None
         own = facts.pop("", {})
         return Frame(

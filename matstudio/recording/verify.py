@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from matstudio.recording import layout
 from matstudio.recording.reader import Session, parse_event
 from matstudio.recording.recovery import InUse, clear_write_flag
 
+_DAMAGE = (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError)
 _DECODE_EVERY = 50  # frames; each one would take as long as the recording's compression did
 
 
@@ -74,12 +75,17 @@ def verify(path: Path | str) -> Report:
         live = live and session.live
         if not live and not layout.read_text(session.file[f"{layout.ENTRY}/end_time"]):
             found.say("not closed in order: what came after the last flush, a second before the end, is not in it")
-        _check_facts(session, found)
+        checks: dict[str, Callable[[], None]] = {"facts": lambda: _check_facts(session, found)}
         for name in session.streams:
-            _check_stream(session, name, found)
-        _check_readings(session, found)
-        _check_records(session, found)
-        _check_events(session, found)
+            checks[f"stream {name}"] = lambda name=name: _check_stream(session, name, found)  # type: ignore[misc]
+        checks["process values"] = lambda: _check_readings(session, found)
+        checks["estimates and states"] = lambda: _check_records(session, found)
+        checks["events"] = lambda: _check_events(session, found)
+        for what, check in checks.items():
+            try:
+                check()
+            except _DAMAGE as error:
+                found.wrong(f"{what}: cannot be read: {' '.join(str(error).split())}")
     found.say("all is well" if found.ok else "something is wrong, see above")
     return Report(str(path), found.ok, tuple(found.lines), found.counts, repaired, live)
 
@@ -124,7 +130,7 @@ def _check_stream(session: Session, name: str, found: _Findings) -> None:
     for index in sorted({*range(0, info.n, _DECODE_EVERY), *range(max(0, info.n - 2), info.n)}):
         try:
             session.frame(name, index)
-        except (ValueError, TypeError, KeyError) as error:
+        except _DAMAGE as error:
             found.wrong(f"{name}: frame {index} cannot be read: {' '.join(str(error).split())}")
             break
 
@@ -154,7 +160,7 @@ def _check_events(session: Session, found: _Findings) -> None:
     chain = [e for e in entries if "hash" in e]
     found.counts["events"], found.counts["audit entries"] = len(entries), len(chain)
     for e in entries:
-        if e["kind"] == "damaged":
+        if e.get("kind") == "damaged":
             found.wrong(f"audit log: a line cannot be read: {e['text']}")
     for problem in audit.verify(chain):
         found.wrong(f"audit log: {problem}")
@@ -164,5 +170,5 @@ def _check_events(session: Session, found: _Findings) -> None:
     else:
         found.say("audit log: empty")
     for e in entries:
-        if e.get("who") == "recorder" and e.get("kind") == "recording":
-            found.say(f"  {float(e.get('t', 0)):.1f} s: {e.get('text')}")
+        if e.get("who") == "recorder" and isinstance(e.get("t"), float):
+            found.say(f"  {e.get('t', 0):.1f} s: {e.get('text')}")

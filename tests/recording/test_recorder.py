@@ -179,6 +179,7 @@ def _events_when(path: Path, word: str) -> list[dict[str, object]]:
 def test_stop_closes_the_file_and_status_tells_its_state(tmp_path: Path, in_thread: Callable[[], FakeRun]):
     fake = in_thread()
     assert fake.status()["state"] == "idle"
+    assert fake.status()["hours_left"] == pytest.approx((fake.status()["free"] - 5e8) / 8e6 / 3600, rel=0.01)
     with pytest.raises(CommandError, match="not recording"):
         fake.client.request("stop_recording")
     with pytest.raises(CommandError, match="no such folder"):
@@ -302,6 +303,14 @@ def test_a_backlog_that_is_full_counts_what_it_refuses(tmp_path: Path, monkeypat
     assert thread.join(5)
     assert thread.error == os.strerror(28)
     assert not thread.put(lambda w: None)
+
+
+def test_the_recorder_ends_when_station_and_device_have(fake: FakeRun, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(process, "ALONE_S", 0.1)
+    thread = threading.Thread(target=process.body, args=(fake.run, threading.Event()))
+    thread.start()
+    thread.join(5)
+    assert not thread.is_alive()
 
 
 def test_free_bytes_and_new_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

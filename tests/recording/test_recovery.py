@@ -227,6 +227,31 @@ def test_a_truncated_session_gets_one_line(writer, part):
     assert writer.path.read_bytes() == before
 
 
+@pytest.mark.parametrize("crashed", [False, True])
+def test_bits_that_flipped_never_hang_or_raise_more_than_one_line(writer, crashed):
+    for seq in range(1, 5):
+        writer.add_frame(image(seq))
+    writer.close()
+    whole = bytearray(writer.path.read_bytes())
+    if crashed:
+        whole[11] = 5
+        whole[44:48] = lookup3(bytes(whole[:44])).to_bytes(4, "little")
+    used = np.flatnonzero(np.frombuffer(whole, np.uint8)[48:]) + 48
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(40):
+        body = whole.copy()
+        for at in rng.choice(used, 3):
+            body[at] ^= 1 << rng.integers(8)
+        writer.path.write_bytes(bytes(body))
+        try:
+            refused += not verify(writer.path).ok
+        except ValueError as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert refused > 10
+
+
 def test_a_damaged_superblock_is_not_touched(writer):
     writer.close()
     body = bytearray(writer.path.read_bytes())
