@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from types import MappingProxyType
 
 import numpy as np
 import pytest
+from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication, QScrollArea
 
 from matstudio.domain.estimate import Estimate, Model, Quantity
@@ -301,8 +303,9 @@ def test_edges_and_background(qtbot) -> None:
 
 
 def test_viewers_come_and_go(qtbot) -> None:
-    for kind, make in FRAMES.items():
-        for _ in range(3):
+    counts = []
+    for _ in range(3):
+        for kind, make in FRAMES.items():
             view = load(MODALITIES[Kind(kind)].viewer)()
             view.show()
             view.show_frame(make(0))
@@ -311,4 +314,8 @@ def test_viewers_come_and_go(qtbot) -> None:
             view.close()
             view.deleteLater()
             del view
-            QApplication.processEvents()
+        gc.collect()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        QApplication.processEvents()
+        counts.append(len(QApplication.allWidgets()))
+    assert counts[1] == counts[2]

@@ -138,3 +138,21 @@ def test_of_many_atoms_the_those_deep_inside_are_left_out_and_hardly_missed(qtbo
             pictures.append(canvas._scene._canvas.render(alpha=False))
         changed = np.abs(pictures[0].astype(int) - pictures[1]).max(axis=-1) > 8
         assert changed.mean() < 0.02, (view, changed.mean())
+
+
+def test_a_driver_that_fails_is_told_and_nothing_else_breaks(qtbot, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matstudio.widgets import structure_canvas, structure_scene
+
+    def fail(_: object) -> None:
+        raise RuntimeError("no framebuffer")
+
+    monkeypatch.setattr(structure_canvas, "gl_renderer", lambda: "broken")
+    monkeypatch.setattr(structure_scene, "Scene", fail)
+    canvas = StructureCanvas()
+    qtbot.addWidget(canvas)
+    canvas.show()
+    canvas.set_structure(crystal(2))
+    canvas.look("general")
+    assert canvas._empty.text() == f"{NO_GL} (no framebuffer)"
+    assert not canvas.has_gl
+    canvas.shutdown()
