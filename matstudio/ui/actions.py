@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtGui import QAction, QIcon, QKeySequence
 from PySide6.QtWidgets import QMenu, QWidget
 
+ICONS = Path(__file__).resolve().parents[2] / "resources" / "icons"
 MENUS = ("File", "View", "Control", "Record")
 
 
@@ -126,10 +128,6 @@ class Actions:
         self.refresh()
 
 
-def icon(name: str):
-    """The icon of that name in resources/icons."""
-    from importlib.resources import files
-
-    from PySide6.QtGui import QIcon
-
-    return QIcon(str(files("matstudio") / "resources" / "icons" / f"{name}.svg"))
+def icon(name: str) -> QIcon:
+    """The icon of that name in resources/icons; an empty one where it is not there."""
+    return QIcon(str(ICONS / f"{name}.svg"))

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 
 from matstudio.bus.messages import CommandServer
 from matstudio.bus.rundir import STUDIO, Run
+from matstudio.ui.actions import icon
 from matstudio.ui.main_window import MainWindow
 from matstudio.ui.theme import Theme, apply
 
@@ -29,6 +30,7 @@ def application() -> QApplication:
     made = QApplication(["matstudio"])
     made.setApplicationName("MatStudio")
     made.setDesktopFileName("matstudio")
+    made.setWindowIcon(icon("matstudio"))
     return made
 
 

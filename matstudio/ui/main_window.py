@@ -299,6 +299,8 @@ class MainWindow(QMainWindow):
             layout.addWidget(self._structure)
         for view in self._streams.views():
             view.prepare()
+        if self._timer.isActive():
+            self.session.frames.start()
 
     def _changed(self, topic: str) -> None:
         live = self.session.live

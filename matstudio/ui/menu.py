@@ -78,6 +78,7 @@ def _view(window: MainWindow) -> list[Action]:
             "View",
             lambda: window.set_paused(not window.paused),
             "Ctrl+P",
+            "pause",
             checked=lambda: window.paused,
             tip="Images and spectra stand still; control and recording go on",
         )
@@ -108,6 +109,7 @@ def _control(window: MainWindow) -> list[Action]:
             "Control",
             lambda: station("take_over"),
             KEYS["take_over"],
+            "take_over",
             tip="MANUAL at once; outputs stay as they are",
         ),
         Action(
@@ -116,6 +118,7 @@ def _control(window: MainWindow) -> list[Action]:
             "Control",
             lambda: station("halt", why="HALT in the window"),
             KEYS["halt"],
+            "halt",
             tip="Make everything safe at once, latched until reset",
         ),
         Action(
@@ -149,6 +152,15 @@ def _record(window: MainWindow) -> list[Action]:
             window.session.record(Path(path))
 
     return [
-        Action("record.toggle", "Record", "Record", toggle, "Ctrl+R", checked=on, tip="Start or end the recording"),
+        Action(
+            "record.toggle",
+            "Record",
+            "Record",
+            toggle,
+            "Ctrl+R",
+            "record",
+            checked=on,
+            tip="Start or end the recording",
+        ),
         Action("record.to", "Record to …", "Record", to_file, when=lambda: not on()),
     ]

@@ -54,9 +54,9 @@ class Session(QObject):
         self.messages.machine.connect(self._machine)
 
     def start(self) -> None:
-        """Start the workers."""
-        for worker in (self.frames, self.messages, self.commands):
-            worker.start()
+        """Start the workers, but for the one of the frames, which waits until they can be shown."""
+        self.messages.start()
+        self.commands.start()
 
     def stop(self) -> None:
         """End the workers; returns when their threads have ended."""

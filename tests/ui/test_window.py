@@ -360,3 +360,9 @@ def test_the_studio_answers_to_commands(fake: FakeRun):
     assert heavy == []
     assert (code, child.returncode) == (0, 0), err.decode()
     assert b"Traceback" not in err, err.decode()
+
+
+def test_every_icon_is_there(window: MainWindow):
+    for action in window.actions_:
+        if action.icon:
+            assert not window.actions_.qt(action.id).icon().pixmap(16).isNull(), action.icon
