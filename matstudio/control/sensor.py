@@ -36,13 +36,11 @@ class Judgement:
         fault: what is wrong, or None.
         text: one line, "" without a fault.
         confirmed: whether the fault is sure enough to make the device safe.
-        fresh: whether the sample is new since the last look, and good: the loop may use it.
     """
 
     fault: Fault | None = None
     text: str = ""
     confirmed: bool = False
-    fresh: bool = False
 
     @property
     def quality(self) -> Quality:
@@ -81,7 +79,7 @@ def max_age(speed: float) -> float:
 
 
 class SensorMonitor:
-    """Watches the temperature that the loop is closed on. One call of `look` at every control cycle.
+    """Watches the temperature that the loop is closed on. `look` is called at every control cycle or oftener.
 
     Args:
         low, high: range in which the reading can be true at all, K.
@@ -129,7 +127,7 @@ class SensorMonitor:
             text = f"{reading.name} has been exactly {reading.value:.6g} {reading.unit} for {self._same} samples"
             return Judgement(Fault.STUCK, text, confirmed=True)
         if self._observer is None or not new:
-            return Judgement(fresh=new)
+            return Judgement()
         return self._against_model(self._observer, reading)
 
     def _against_model(self, observer: FurnaceObserver, reading: Reading) -> Judgement:
@@ -141,4 +139,4 @@ class SensorMonitor:
         if abs(observer.pulled) > PULLED_K:
             text = f"{reading.name} has drifted by {observer.pulled:+.0f} K from what the heater's output makes"
             return Judgement(Fault.MODEL, text, confirmed=True)
-        return Judgement(fresh=True)
+        return Judgement()

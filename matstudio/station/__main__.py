@@ -18,7 +18,7 @@ from matstudio.station.core import PERIOD_S, Station
 log = logging.getLogger(__name__)
 
 _LEAST_PERIOD_REAL_S = 0.01
-_WATCH_REAL_S = 0.05
+_WATCH_REAL_S = 0.04
 _LAUNCHER_EVERY_S = 0.5
 _LAUNCHER_GRACE_S = 4.0
 _SAFE_WAIT_S = 0.3
@@ -103,18 +103,24 @@ def _serve(
 ) -> str:
     """The process' loop; returns why it ended."""
     ticks = Schedule(max(PERIOD_S / run.clock.speed, _LEAST_PERIOD_REAL_S))
+    looks = Schedule(_WATCH_REAL_S)
     launcher = Launcher(run)
+    told = 0
     while not stop.is_set() and not launcher.gone():
-        answered = server.serve(min(max(0.0, ticks.left()), _WATCH_REAL_S))
-        if ticks.left() <= 0:
+        server.serve(max(0.0, min(ticks.left(), looks.left())))
+        due = ticks.left() <= 0
+        if due:
             station.audit_error = writer.error
             for text in device.refusals():
                 station.device_refused(text)
             station.cycle()
             ticks.done()
-        elif not (answered or station.watch()):
-            continue
-        publisher.send("status", station.status())
+        elif looks.left() <= 0:
+            station.watch()
+            looks.done()
+        if due or station.noted != told:  # a command, or a fault between two cycles, has changed something
+            told = station.noted
+            publisher.send("status", station.status())
     return "station stops" if stop.is_set() else "the launcher is gone"
 
 

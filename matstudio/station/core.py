@@ -90,6 +90,11 @@ class Station:
         )
         self._record(entry)
 
+    @property
+    def noted(self) -> int:
+        """Number of the last entry."""
+        return self._link.n
+
     # ---- the cycle
 
     def cycle(self) -> None:
@@ -103,20 +108,15 @@ class Station:
         self._drive(now)
         self._watch_alarms(now)
 
-    def watch(self) -> bool:
-        """Between two cycles: only look whether the device still speaks, so that a freeze is seen early.
-
-        Returns:
-            whether it does not, so that a cycle was done at once.
-        """
+    def watch(self) -> None:
+        """Between two cycles: look at what the device says, so that a fault is seen early and acted on at once."""
         if self.mode not in modes.DRIVING:
-            return False
+            return
+        now = self.clock.now()
         self._take_readings()
-        reading = self._readings.get(SENSOR)
-        if reading is not None and self.clock.now() - reading.t <= self._max_age:
-            return False
-        self.cycle()
-        return True
+        self._judged = self._monitor.look(self._readings.get(SENSOR), now, self._heater_now(now))
+        if self._judged.confirmed:
+            self.cycle()
 
     def _ask(self, what: str, call: Callable[[], Any]) -> Any:
         """The device's answer, or None where it fails: that is noted once, and shows by its silence."""
@@ -276,11 +276,11 @@ class Station:
             self._loop.settle(self._out.present(HEATER))
 
     def _follow(self, setpoint: float, now: float) -> None:
-        """Move the loop's setpoint along its ramp, and step the PID if there is a new, good sample."""
+        """Move the loop's setpoint along its ramp, and step the PID if there is a new sample that is good."""
         if self.mode is not Mode.HOLD:
             asked = Setpoint(SENSOR, self._targets[SENSOR], "K", gate.master(self.mode, SENSOR), now)
             self._loop.move(self._out.ramp(asked, setpoint, self._loop.since_moved(now), self.mode), now)
-        if self._judged.fresh:
+        if self._judged.fault is None:
             reading = self._readings[SENSOR]
             self._loop.sample(reading.value, reading.t)
 

@@ -35,7 +35,7 @@ class Rig:
         self.t += 0.2
         reading = spoil(self.t, self.shown + self.noise * self.rng.standard_normal())
         found = self.monitor.look(reading, self.t, self.u)
-        if found.fresh:
+        if found.fault is None:
             self.work = min(max(setpoint, self.work - 1.0), self.work + 1.0)
             self.state = pid.step(self.tuning, self.state, self.work, reading.value, 0.2)
             wanted = min(max(self.state.v, 0.0), 1.0)
@@ -113,7 +113,7 @@ def test_one_bad_sample_is_left_out_and_trips_nothing():
     rig = Rig()
     rig.run(80.0)
     found = rig.step(625.0, lambda t, y: Reading("temperature", math.nan, "K", t))
-    assert (found.fault, found.confirmed, found.fresh) == (Fault.NOT_FINITE, False, False)
+    assert (found.fault, found.confirmed) == (Fault.NOT_FINITE, False)
     assert rig.step(625.0).fault is None
 
 
@@ -124,13 +124,11 @@ def test_without_noise_a_constant_reading_is_not_stuck():
         assert monitor.look(Reading("temperature", 300.0, "K", 0.2 * i), 0.2 * i, 0.0).fault is None
 
 
-def test_the_same_sample_seen_again_is_neither_fresh_nor_stuck():
+def test_the_same_sample_seen_again_is_not_stuck():
     monitor = SensorMonitor(250.0, 1000.0, FURNACE)
     reading = Reading("temperature", 300.0, "K", 0.0)
-    assert monitor.look(reading, 0.0, 0.0).fresh
     for i in range(4):
-        found = monitor.look(reading, 0.1 * i, 0.0)
-        assert (found.fault, found.fresh) == (None, False)
+        assert monitor.look(reading, 0.1 * i, 0.0).fault is None
 
 
 def test_furnace_description():
