@@ -118,6 +118,8 @@ class Marks(pg.GraphicsObject):
                 box = QRectF(
                     point.x() + radius * 0.8, point.y() - radius * 0.6 - size.height(), size.width(), size.height()
                 )
+                if box.top() < area.top():
+                    box.moveTop(point.y() + radius * 0.6)
                 if box.right() > area.right():
                     box.moveRight(point.x() - radius * 0.8)
                 if text and not any(box.intersects(other) for other in taken):
