@@ -17,6 +17,7 @@ from matstudio.instruments.readers.signal import ReaderError, Signal, kind_of, p
 from matstudio.instruments.readers.units import normalise
 
 MAX_BYTES = 2**30
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "PPM")  # Pillow hands other kinds to other programs
 
 
 def grey(data: np.ndarray) -> np.ndarray:
@@ -113,7 +114,7 @@ def picture(path: Path) -> np.ndarray:
 
     Image.MAX_IMAGE_PIXELS = None
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             if image.width * image.height * 8 > MAX_BYTES:
                 raise ReaderError(path, f"claims {image.width} x {image.height} pixels")
             if image.mode in ("P", "CMYK", "YCbCr", "HSV", "LAB", "PA"):

@@ -23,6 +23,7 @@ _REFUSED = (
     "socket.connect",
     "socket.bind",
 )
+_LOOK_BYTES = 64 * 2**20  # of a signal up to this size the values are looked at even where no data is asked for
 
 
 class Refused(Exception):
@@ -64,6 +65,7 @@ def _import(reader: str) -> None:
 
     names = {
         "hdf5": ("h5py", "hdf5plugin", "dask.array", "rsciio.emd", "rsciio.hspy"),
+        "session": ("h5py", "hdf5plugin"),
         "structure": ("pymatgen.io.cif", "pymatgen.io.vasp"),
     }.get(reader, (f"rsciio.{reader}", "dask.array"))
     for name in names:
@@ -100,6 +102,8 @@ def read(reader: str, path: Path, folder: Path, max_bytes: int, load: bool) -> l
     path = _unpacked(path, folder, max_bytes)
     if reader == "hdf5":
         signals = hdf5.read_hdf5(path)
+    elif reader == "session":
+        signals = hdf5.read_session(path)
     elif reader == "structure":
         signals = rosetta.read_structure(path)
     else:
@@ -113,7 +117,7 @@ def read(reader: str, path: Path, folder: Path, max_bytes: int, load: bool) -> l
                 f"{signal.title!r} claims {signal.data.shape} {dtype} = {claimed} bytes; the limit is {max_bytes}"
             )
         told = {k: v for k, v in asdict_without_data(signal).items() if v is not None}
-        if claimed <= max_bytes:
+        if claimed <= (max_bytes if load else _LOOK_BYTES):
             data = np.asarray(signal.data)
             if data.dtype.kind not in "buifc":
                 raise ValueError(f"{signal.title!r} has values of type {data.dtype}")

@@ -73,7 +73,7 @@ def open_file(path: Path | str, *, load: bool = True) -> list[Signal]:
         if path.is_dir():
             raise ReaderError(path, "a folder")
         if not path.is_file():
-            raise ReaderError(path, "no such file")
+            raise ReaderError(path, "no regular file" if path.exists() else "no such file")
         signals = _read(path, identify(path), load)
     except ReaderError:
         raise
@@ -183,7 +183,8 @@ def _packed(path: Path) -> str:
     import bz2
     import gzip
 
-    opened = gzip.open if path.read_bytes()[:2] == b"\x1f\x8b" else bz2.open
+    with open(path, "rb") as file:
+        opened = gzip.open if file.read(2) == b"\x1f\x8b" else bz2.open
     try:
         with opened(path) as file:
             head = file.read(1024)

@@ -31,7 +31,7 @@ class Unloaded:
 
 
 def read_guarded(path: Path, reader: str, *, load: bool) -> list[Signal]:
-    """The signals of a file, read in a child process by `reader` ("hdf5", "structure" or a module of rsciio).
+    """The signals of a file, read in a child process by "hdf5", "session", "structure" or a module of rsciio.
 
     Args:
         load: whether the data comes, too; else `data` has only a shape and a type.

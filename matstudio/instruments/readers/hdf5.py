@@ -25,7 +25,7 @@ def read_hdf5(path: Path) -> list[Signal]:
         attributes = {k: _text(v) for k, v in file.attrs.items()}
         if attributes.get("format") == FORMAT:
             file.close()
-            return _session(path)
+            return read_session(path)
         if "Experiments" in keys and (
             "hyperspy" in attributes.get("file_format", "").lower() or path.suffix == ".hspy"
         ):
@@ -45,7 +45,7 @@ def read_hdf5(path: Path) -> list[Signal]:
     return loaded
 
 
-def _session(path: Path) -> list[Signal]:
+def read_session(path: Path) -> list[Signal]:
     """The streams and process values of a session recorded by MatStudio."""
     session = SessionFile(path)
     signals = []

@@ -11,6 +11,7 @@ import numpy as np
 from matstudio.instruments.readers.signal import ReaderError
 
 MAX_TEXT = 32 * 2**20
+_LONG_LINE = 10_000  # no line of labels is longer
 _SPLIT = re.compile(r"[,;\t]\s*|\s+")
 _COMMENT = "#!%*/;'\""
 
@@ -106,6 +107,8 @@ def _labels(header: list[str], width: int) -> tuple[tuple[str, ...], tuple[str, 
     """Column names and units in the last header line that has as many words as the table has columns."""
     units: tuple[str, ...] = ("",) * width
     for line in reversed(header):
+        if len(line) > _LONG_LINE:
+            continue
         bracketed = re.findall(r"\[([^\]]*)\]|\(([^)]*)\)", line)
         if bracketed and not re.sub(r"\[[^\]]*\]|\([^)]*\)|[\s,;]", "", line) and len(bracketed) <= width:
             found = tuple(a or b for a, b in bracketed)  # a line of units; a running number before them has none

@@ -196,4 +196,6 @@ def read_athena(path: Path) -> list[Signal]:
 
 
 def _perl_list(text: str) -> list[str]:
-    return [quoted if mark else bare for mark, quoted, bare in re.findall(r"(')((?:[^'\\]|\\.)*)'|([^\s',]+)", text)]
+    """The elements of a Perl list of quoted or bare words (one that is not closed ends with the line)."""
+    found = re.findall(r"(')((?:[^'\\]|\\.)*+)(?:'|\\?$)|([^\s',]+)", text)
+    return [quoted if mark else bare for mark, quoted, bare in found]

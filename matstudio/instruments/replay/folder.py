@@ -12,7 +12,7 @@ import numpy as np
 
 from matstudio.domain.frame import Axis, Kind
 from matstudio.instruments.readers import ReaderError, open_file
-from matstudio.instruments.readers.arrays import picture
+from matstudio.instruments.readers.arrays import FORMATS, picture
 from matstudio.instruments.replay.tracks import Shot, Track, facts
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
@@ -129,7 +129,7 @@ def _bytes(path: Path) -> int:
 
         Image.MAX_IMAGE_PIXELS = None
         try:
-            with Image.open(path) as image:
+            with Image.open(path, formats=FORMATS) as image:
                 depth = {"I": 4, "F": 4, "I;16": 2, "I;16B": 2}.get(image.mode, 1)
                 if image.width * image.height * depth > 2**28:
                     raise ReaderError(path, f"claims {image.width} x {image.height} pixels")

@@ -161,7 +161,7 @@ def _track(path: Path, signal: Signal, name: str) -> tuple[Track, list[str]]:
 
 
 def _session(path: Path, name: Callable[[str], str]) -> tuple[list[Track], list[Log], Callable[[], None]]:
-    read_guarded(path, "hdf5", load=False)  # a damaged file crashes a child, not the server
+    read_guarded(path, "session", load=False)  # a damaged file crashes a child, not the server
     session = SessionFile(path)
     try:
         tracks = []

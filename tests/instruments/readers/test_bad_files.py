@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import pickle
 import struct
 import time
@@ -14,6 +16,7 @@ import pytest
 from sample_files import OWN, npy, png, xrdml, zipped
 
 from matstudio.instruments.readers import ReaderError, guard, open_file
+from matstudio.instruments.readers.arrays import picture
 from matstudio.instruments.readers.info import describe
 
 
@@ -46,6 +49,35 @@ def test_empty_missing_and_folder(tmp_path):
     refused(tmp_path / "a.dm3", "empty")
     refused(tmp_path / "none.dm3", "no such file")
     refused(tmp_path, "folder")
+    os.mkfifo(tmp_path / "pipe.dm3")
+    refused(tmp_path / "pipe.dm3", "no regular file")
+
+
+def test_other_programs_are_not_called_for_a_picture(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n")
+    refused(tmp_path / "a.png")
+    with pytest.raises(ReaderError, match="not a picture"):
+        picture(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "# Athena project file\n$old_group = 'a';\n@x = (" + "'\\" * 400_000 + ");\n",
+        "[" * 400_000 + " x\n1 2\n2 3\n3 4\n",
+        "x" * 400_000 + " " + "y[" * 200_000 + "\n1 2\n2 3\n3 4\n",
+        "# XDI/1.0\n# " + "a" * 400_000 + "\n1 2\n",
+        "$DATA:\n" + "$" * 400_000,
+        "1 " * 400_000,
+        "'" * 400_000,
+    ],
+)
+def test_text_that_is_made_to_take_long(tmp_path, body):
+    (tmp_path / "a.txt").write_text(body)
+    begun = time.monotonic()
+    with contextlib.suppress(ReaderError):
+        open_file(tmp_path / "a.txt")
+    assert time.monotonic() - begun < 5
 
 
 @pytest.mark.parametrize("name", ["a.dm3", "a.mrc", "a.tif", "a.nxs", "a.unheard", "a.emd", "a.blo"])
