@@ -38,7 +38,7 @@ class Columns:
     @property
     def significance(self) -> np.ndarray:
         """Amplitude over its standard deviation, (N,)."""
-        return self.amplitude / self.sigma_amplitude
+        return np.asarray(self.amplitude / self.sigma_amplitude)
 
     def take(self, keep: np.ndarray) -> Columns:
         """The columns that `keep` (mask or indices) names."""

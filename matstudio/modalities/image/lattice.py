@@ -44,11 +44,11 @@ class Lattice:
 
     def index(self, xy: np.ndarray) -> np.ndarray:
         """Nearest lattice point of each position, (N, 2) integers."""
-        return np.rint((xy - self.origin) @ np.linalg.inv(self.basis)).astype(np.int64)
+        return np.asarray(np.rint((xy - self.origin) @ np.linalg.inv(self.basis)), np.int64)
 
     def at(self, index: np.ndarray) -> np.ndarray:
         """Positions of lattice points, (N, 2)."""
-        return self.origin + index @ self.basis
+        return np.asarray(self.origin + index @ self.basis)
 
     def within(self, shape: tuple[int, int], margin: float) -> np.ndarray:
         """Indices of the points in an image of `shape` and up to `margin` pixels outside it, (N, 2)."""

@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from matstudio.modalities.image.forward import Z_EXPONENT
 
-_UNSEEN = 0.045  # part of the specimen's columns outside the view: 512 pixels of 0.115 Å show 31 or 32 of 32 rows
+_SPECIMEN = 1024  # columns of the specimen (16 x 16 cells), of which a view of 512 pixels of 0.115 Å shows 31 x 31
 _MODEL = 5e-4  # error of the forward model's Gaussians, in units of the fraction
 _COMPOSITION = 5e-4  # error of the composition that is given
 _BOUNDARY = 0.02  # error of S for each unit of the part of the columns that lies at a domain boundary
@@ -103,7 +103,7 @@ def measure(index: np.ndarray, seen: np.ndarray, intensity: np.ndarray, sigma: n
     else:
         s, variance, best = _one_domain(members, seen, fraction, fraction_sigma, atoms)
         phases = np.full(len(place), best)
-    variance += _finite(s, composition, slope, atoms * int(seen.sum())) + _MODEL**2
+    variance += _finite(s, composition, slope, int(seen.sum()), atoms) + _MODEL**2
     local = contrasts[phases, np.arange(len(phases))]
     return Order(float(s), float(np.sqrt(variance)), fraction, fraction_sigma, phases, local, mean)
 
@@ -144,12 +144,13 @@ def _one_domain(
     return s, variance, int(np.argmax(weight))
 
 
-def _finite(s: float, composition: float, slope: float, atoms: int) -> float:
+def _finite(s: float, composition: float, slope: float, columns: int, atoms: int) -> float:
     """Variance of S from atoms outside the view: of S itself, and of the composition of those in the view."""
     on_alpha, on_beta = composition + 0.75 * s, composition - 0.25 * s
     alpha, beta = (min(max(p, 0.0), 1.0) * (1 - min(max(p, 0.0), 1.0)) for p in (on_alpha, on_beta))
-    unseen = _UNSEEN * (alpha / 0.25 + beta / 0.75) / atoms
-    drawn = _UNSEEN * (0.25 * alpha + 0.75 * beta) / atoms
+    part = max(1 - columns / _SPECIMEN, 0.02) / (columns * atoms)
+    unseen = part * (alpha / 0.25 + beta / 0.75)
+    drawn = part * (0.25 * alpha + 0.75 * beta)
     return unseen + (s / slope) ** 2 * (drawn + _COMPOSITION**2)
 
 

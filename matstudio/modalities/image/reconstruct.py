@@ -28,7 +28,7 @@ _UNITS_A = {"Å": 1.0, "A": 1.0, "angstrom": 1.0, "nm": 10.0, "pm": 0.01, "µm":
 _PROBE_A = 0.94  # FWHM of a column where nothing says more (sigma 0.40 Å)
 _SIGNIFICANT, _PATTERN = 3.0, 1.5  # least amplitude, in its standard deviations: of a column, of one in a pattern
 _COARSE_A = 0.8  # pixel size beyond which columns cannot be told apart
-_LARGEST = 1280  # rows or columns of an image beyond which it is binned first
+_LARGEST = 1024  # rows or columns of an image beyond which it is binned first
 _WEAKEST = 0.04  # least amplitude of a column in a pattern, relative to its strong columns
 _MOST = 6000  # columns that are fitted; of more, the brightest
 _DOSE_ERROR = 0.03  # relative error of dose, detector and cross section together
@@ -140,10 +140,11 @@ def _any(image: np.ndarray, frame: Frame, pixel: float | None, counts: bool) -> 
     columns = find_columns(image, pixel, counts, lambda binned, width: _sign(binned, frame, width))
     quantities = {"columns": _number(columns)}
     notes: tuple[str, ...] = (f"{len(columns.xy)} columns",)
-    if len(columns.xy) >= 12:
-        spacing = float(np.median(cKDTree(columns.xy).query(columns.xy, k=2)[0][:, 1]))
-        lattice = correlated(ndimage.gaussian_filter(image, 0.3 * spacing / FWHM * 2), 0.7 * spacing)
-        if lattice is not None and pixel is not None:
+    if pixel is not None and len(columns.xy) >= 12:
+        spacing = _spacing(columns.xy, 1.0)
+        middle = tuple(slice(max(0, (n - _LARGEST) // 2), (n + _LARGEST) // 2) for n in image.shape)
+        lattice = correlated(ndimage.gaussian_filter(image[middle], 0.25 * spacing), 0.7 * spacing)
+        if lattice is not None:
             side, error = lattice.side()
             quantities["lattice_a"] = Quantity(side * pixel, max(error, 1e-3 * side) * pixel, "Å")
     return {"quantities": quantities, "arrays": _arrays(columns), "notes": notes}
