@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ from matstudio.modalities.diffraction.scattering import electron_factor, xray_fa
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
+
+Motion = float | Mapping[str, float]
+"""Mean square displacement along one axis, Å^2: of every atom, or by element (0 for an element that is not named)."""
 
 CU_KA = 1.54184
 """Weighted mean of Cu K-alpha 1 and 2, Å."""
@@ -67,7 +71,7 @@ def reflections(structure: Structure, g_max: float) -> tuple[np.ndarray, np.ndar
 
 
 def structure_factors(
-    structure: Structure, hkl: np.ndarray, *, electrons: bool = False, u_iso: float = 0.0
+    structure: Structure, hkl: np.ndarray, *, electrons: bool = False, u_iso: Motion = 0.0
 ) -> np.ndarray:
     """Structure factors F(hkl) of the cell, complex (N,), in electrons, or in Å for `electrons`.
 
@@ -75,7 +79,7 @@ def structure_factors(
         structure: sites may be partly occupied or shared by species.
         hkl: (N, 3).
         electrons: electron scattering factors (Mott-Bethe) instead of X-ray form factors; no dispersion in either.
-        u_iso: mean square displacement of every atom along one axis, Å^2.
+        u_iso: see `Motion`.
     """
     reciprocal = np.linalg.inv(structure.lattice.matrix).T
     length, inverse = np.unique(np.round(np.linalg.norm(hkl @ reciprocal, axis=1), 9), return_inverse=True)
@@ -90,16 +94,17 @@ def structure_factors(
         part = slice(start, start + 20000)
         phase = np.exp(2j * math.pi * (hkl[part] @ structure.frac_coords.T))
         for symbol, occupancy in weights.items():
-            total[part] += factor(symbol, length)[inverse[part]] * (phase @ occupancy)
-    damping = np.exp(-2 * math.pi**2 * u_iso * length**2)
-    return total * damping[inverse]
+            u = u_iso if isinstance(u_iso, float | int) else u_iso.get(symbol, 0.0)
+            damped = factor(symbol, length) * np.exp(-2 * math.pi**2 * u * length**2)
+            total[part] += damped[inverse[part]] * (phase @ occupancy)
+    return total
 
 
 def powder_lines(
     structure: Structure,
     wavelength: float = CU_KA,
     two_theta: tuple[float, float] = (10.0, 120.0),
-    u_iso: float = 0.0,
+    u_iso: Motion = 0.0,
 ) -> list[Line]:
     """Lines of an X-ray powder pattern within `two_theta` degrees, by rising angle.
 
@@ -121,10 +126,15 @@ def powder_lines(
         q = float(length[group].mean())
         theta = math.asin(min(1.0, q * wavelength / 2))
         lp = (1 + math.cos(2 * theta) ** 2) / (math.sin(theta) ** 2 * math.cos(theta))
-        families = sorted({tuple(sorted((abs(int(i)) for i in hkl[j]), reverse=True)) for j in group}, reverse=True)
+        families = sorted({_family(hkl[j]) for j in group}, reverse=True)
         lines.append((2 * math.degrees(theta), 1 / q, tuple(families), len(group), float(power[group].sum() * lp)))
     strongest = max(line[4] for line in lines)
     return [Line(t, d, families, m, 100 * i / strongest) for t, d, families, m, i in lines if i > 1e-6 * strongest]
+
+
+def _family(hkl: np.ndarray) -> tuple[int, int, int]:
+    low, middle, high = sorted(abs(int(i)) for i in hkl)
+    return high, middle, low
 
 
 def powder_pattern(
@@ -132,7 +142,7 @@ def powder_pattern(
     two_theta: np.ndarray,
     wavelength: float = CU_KA,
     fwhm: float = 0.1,
-    u_iso: float = 0.006,
+    u_iso: Motion = 0.006,
 ) -> np.ndarray:
     """An X-ray powder pattern, (M,), strongest line's area = 100 degrees x units.
 
@@ -141,7 +151,7 @@ def powder_pattern(
     Args:
         two_theta: (M,) degrees.
         wavelength: Å.
-        u_iso: mean square displacement of every atom along one axis, Å^2.
+        u_iso: see `Motion`.
     """
     out = np.zeros(len(two_theta))
     sigma = fwhm / math.sqrt(8 * math.log(2))
@@ -154,7 +164,7 @@ def powder_pattern(
     return out
 
 
-def zone_spots(structure: Structure, zone: tuple[int, int, int], g_max: float = 2.0, u_iso: float = 0.0) -> Spots:
+def zone_spots(structure: Structure, zone: tuple[int, int, int], g_max: float = 2.0, u_iso: Motion = 0.0) -> Spots:
     """Kinematic spots of zone [uvw] with |g| <= `g_max` 1/Å, no excitation error; x of the pattern is along the
     shortest reflection of the zone."""
     hkl, g = reflections(structure, g_max)

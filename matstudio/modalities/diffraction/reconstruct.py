@@ -66,7 +66,8 @@ class Baseline:
         if data.min() == data.max():
             raise ValueError(f"{where}: every value is {data.flat[0]}")
         if data.ndim == 1:
-            quantities, arrays = {}, powder.peak_arrays(frame.axes[0], data)
+            quantities: dict[str, Quantity] = {}
+            arrays = powder.peak_arrays(frame.axes[0], data)
             notes = [] if len(arrays["peaks"]) else ["no peak above the noise"]
         else:
             quantities, arrays, notes = _pattern(frame, data)

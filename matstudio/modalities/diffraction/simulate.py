@@ -10,7 +10,7 @@ import numpy as np
 
 from matstudio.domain.frame import Axis, Frame, Kind
 from matstudio.modalities.diffraction.forward import SaedForward
-from matstudio.modalities.diffraction.kinematic import CU_KA, powder_pattern, zone_spots
+from matstudio.modalities.diffraction.kinematic import CU_KA, Motion, powder_pattern, zone_spots
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -28,7 +28,7 @@ def simulate(
     scale: float = 0.0045,
     dose: float = 4e6,
     spot_px: float = 1.5,
-    u_iso: float = 0.006,
+    u_iso: Motion = 0.006,
     wavelength: float = CU_KA,
     two_theta: tuple[float, float] = (10.0, 120.0),
     step: float = 0.02,
@@ -45,7 +45,7 @@ def simulate(
         scale: 1/Å per pixel.
         dose: electrons.
         spot_px: standard deviation of a spot, pixels.
-        u_iso: mean square displacement of every atom along one axis, Å^2; for both modes.
+        u_iso: mean square displacement along one axis, Å^2, of every atom or by element; for both modes.
         wavelength: Å. Only for XRD, as are:
         two_theta: first and last angle, °.
         step: °.

@@ -11,7 +11,7 @@ from matstudio.domain.material import Prototype
 from matstudio.modalities.diffraction.scattering import electron_table
 from matstudio.modalities.diffraction.spots import Photometry, photometry
 
-MODEL_ERROR = 0.003
+MODEL_ERROR = 0.002
 """Relative error of a spot's intensity that the kinematic model itself makes (factors, thermal motion)."""
 
 SPLIT_ERROR = 0.04
@@ -81,7 +81,7 @@ def measure(
     best = max(range(3), key=lambda c: classes[c][0])
     top, top_sigma = classes[best]
     chance = 4 * max(top, 0.0) * 2 * _sublattice_variance(top, alloy.composition)
-    limit = [3 * math.sqrt(e**2 + top_sigma**2 + chance) for _, e in classes]
+    limit = [3.7 * math.sqrt(e**2 + top_sigma**2 + chance) for _, e in classes]
     agree = [c for c, (q, _) in enumerate(classes) if q > 0.85 * top or top - q < limit[c]]
     chosen = np.isin(kind, [c + 1 for c in agree])
     square, sigma = _mean_square(narrow, full, chosen)
@@ -100,7 +100,7 @@ def measure(
             chosen = kind > 0
             square, sigma = _mean_square(tails, full, chosen)
             split, rough = True, SPLIT_ERROR
-    variance = sigma**2 + square**2 * (scale_error**2 + 0.002**2 + rough**2)
+    variance = sigma**2 + square**2 * (scale_error**2 + 0.0015**2 + rough**2)
     variance += _chance(square, full, kind, chosen, alloy.composition)
     if square - 4 * math.sqrt(variance) > 1.3:
         return None
