@@ -43,6 +43,7 @@ MASTER: Mapping[Mode, str] = {
 WINDOW_SILENT_S = 2.0
 CLIENT_SILENT_S: Mapping[Mode, float] = {ADVISE: 10.0, POLICY: 10.0, MANUAL: 60.0}
 ABANDONED_S = 600.0
+STALL_S = 2.0
 
 
 class Event(StrEnum):
@@ -63,6 +64,7 @@ class Event(StrEnum):
     WINDOW_SILENT = "window silent for 2 s"
     CLIENTS_GONE = "no client"
     ABANDONED = "no client for 10 min"
+    STALL = "station stood still"
     STOP = "station stops"
 
 
@@ -120,6 +122,7 @@ TABLE: Mapping[Event, Mapping[Mode, Mode | Refusal]] = {
     Event.WINDOW_SILENT: _row(OFF,      MANUAL, PID,    ADVISE, HOLD,   HOLD,    SAFE),
     Event.CLIENTS_GONE:  _row(OFF,      HOLD,   PID,    HOLD,   HOLD,   HOLD,    SAFE),
     Event.ABANDONED:     _row(OFF,      SAFE,   SAFE,   SAFE,   SAFE,   SAFE,    SAFE),
+    Event.STALL:         _row(OFF,      SAFE,   SAFE,   SAFE,   SAFE,   SAFE,    SAFE),
     Event.STOP:          _row(SAFE,     SAFE,   SAFE,   SAFE,   SAFE,   SAFE,    SAFE),
 }
 # fmt: on

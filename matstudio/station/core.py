@@ -63,7 +63,7 @@ class Station:
         self._speed = float(getattr(clock, "speed", 1.0))
         self._max_age = sensor.max_age(self._speed)
         self._cycle = 0
-        self._start = clock.now()
+        self._start = self._cycled_at = clock.now()
         self._clients = Clients(lambda: clock.now() / self._speed)
         self._description: Description | None = None
         self._who_is_it: object = None
@@ -100,8 +100,11 @@ class Station:
     def cycle(self) -> None:
         """One control cycle; to be called every `PERIOD_S` of run time."""
         now = self.clock.now()
+        gap, self._cycled_at = (now - self._cycled_at) / max(1.0, self._speed), now
         self._cycle += 1
         self._poll(now)
+        if gap > modes.STALL_S and self.mode in modes.DRIVING:  # the device's watchdog may have acted: no one resumes
+            self._event(Event.STALL, "station", f"{Event.STALL} for {gap:.1f} s")
         self._ask("heartbeat", lambda: self.device.heartbeat(now))
         self._watch_clients()
         self._out.look(self._readings)
@@ -201,7 +204,10 @@ class Station:
             no_writes = "replay takes no setpoints" if kind == "replay" else f"{self._description.name}: no actuators"
         else:
             no_writes = ""
-        return Facts(no_writes, self._judged.text if self._judged.fault else "", self.policy_loaded)
+        no_sensor = self._judged.text if self._judged.fault else ""
+        if not no_writes and SENSOR not in self._out.limits:
+            no_writes = "the device has no heater and temperature to control"
+        return Facts(no_writes, no_sensor, self.policy_loaded)
 
     def _event(self, event: Event, who: str, why: str) -> None:
         """Step the state machine.
@@ -402,6 +408,7 @@ class Station:
 
     def stop(self, why: str = "station stops") -> None:
         """Make everything safe; the last thing before the end."""
+        self._out.make_safe(self.clock.now())
         self._event(Event.STOP, "station", why)
         self.note("stop", "station", why)
 

@@ -367,6 +367,22 @@ def test_another_device_in_its_place_is_found_in_off(fake):
     assert fake.station.status()["limits"]["heater"].high == 0.5
 
 
+def test_a_device_without_a_heater_or_with_limits_that_exclude_ours_is_not_driven():
+    for actuator in (Actuator("pressure", "GPa", Limits(0.0, 2.0), None), Actuator("heater", "1", Limits(2, 3), 2.0)):
+
+        def make(clock, actuator=actuator):
+            furnace = FakeFurnace(clock)
+            furnace.description = replace(furnace.description, actuators=(actuator,))
+            return furnace
+
+        bench = Bench(make)
+        for mode in ("PID", "MANUAL"):
+            with pytest.raises(CommandError, match=r"no heater|no actuators"):
+                bench.station.handle_mode("ana", mode)
+        bench.run(2)
+        assert bench.device.writes == []
+
+
 def test_before_the_device_is_reached():
     class Nobody(FakeFurnace):
         def describe(self):

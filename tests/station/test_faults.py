@@ -119,7 +119,11 @@ def test_recovery_does_not_heat_by_itself(bench):
     assert bench.station.status()["setpoints"]["temperature"] < 500.0
 
 
-def test_station_that_stalls_leaves_it_to_the_watchdog(bench):
+def test_station_that_stalls_leaves_it_to_the_watchdog_and_does_not_resume(bench):
     heat(bench, Mode.PID)
     bench.device.advance(3.0)
+    assert bench.device.plant.heater == 0.0
+    bench.run(5)
+    assert bench.station.mode is Mode.SAFE
+    assert bench.station.why == "station stood still for 3.2 s"
     assert bench.device.plant.heater == 0.0
