@@ -47,11 +47,14 @@ class Action:
 
 
 class Actions:
-    """The register. `attach` makes Qt actions of it, once; `refresh` asks every `when` and `checked` again."""
+    """The register. `attach` makes Qt actions of it, once, and of those added later; `refresh` asks every `when` and
+    `checked` again."""
 
     def __init__(self) -> None:
         self._actions: dict[str, Action] = {}
         self._qt: dict[str, QAction] = {}
+        self._window: QWidget | None = None
+        self._menus: dict[str, QMenu] = {}
 
     def add(self, action: Action) -> None:
         """Register an action.
@@ -67,6 +70,8 @@ class Actions:
             if action.shortcut and action.shortcut == other.shortcut:
                 raise ValueError(f"action {action.id!r}: {action.shortcut} is the shortcut of {other.id!r}")
         self._actions[action.id] = action
+        if self._window is not None:
+            self._place(action, self._window)
 
     def __iter__(self) -> Iterator[Action]:
         return iter(self._actions.values())
@@ -88,32 +93,33 @@ class Actions:
 
     def attach(self, window: QWidget, menus: dict[str, QMenu]) -> None:
         """Fill the menus and make the shortcuts work in every window of the application."""
-        inner: dict[str, QMenu] = {}
-        for action in self._actions.values():
-            top, _, sub = action.menu.partition("/")
-            menu = menus[top]
-            if sub:
-                if action.menu not in inner:
-                    inner[action.menu] = menu.addMenu(sub)
-                menu = inner[action.menu]
-            qt = QAction(action.text, window)
-            qt.setObjectName(action.id)
-            if action.shortcut:
-                qt.setShortcut(QKeySequence(action.shortcut))
-                qt.setShortcutContext(Qt.ShortcutContext.ApplicationShortcut)
-            if action.icon:
-                qt.setIcon(icon(action.icon))
-            if action.tip:
-                qt.setToolTip(action.tip)
-                qt.setStatusTip(action.tip)
-            qt.setCheckable(action.checked is not None)
-            qt.triggered.connect(lambda _=False, id=action.id: self._triggered(id))
-            menu.addAction(qt)
-            window.addAction(qt)
-            self._qt[action.id] = qt
-        for menu in (*menus.values(), *inner.values()):
+        self._window, self._menus = window, dict(menus)
+        for menu in menus.values():
             menu.aboutToShow.connect(self.refresh)
+        for action in self._actions.values():
+            self._place(action, window)
         self.refresh()
+
+    def _place(self, action: Action, window: QWidget) -> None:
+        top, _, sub = action.menu.partition("/")
+        if action.menu not in self._menus:
+            self._menus[action.menu] = self._menus[top].addMenu(sub)
+            self._menus[action.menu].aboutToShow.connect(self.refresh)
+        qt = QAction(action.text, window)
+        qt.setObjectName(action.id)
+        if action.shortcut:
+            qt.setShortcut(QKeySequence(action.shortcut))
+            qt.setShortcutContext(Qt.ShortcutContext.ApplicationShortcut)
+        if action.icon:
+            qt.setIcon(icon(action.icon))
+        if action.tip:
+            qt.setToolTip(action.tip)
+            qt.setStatusTip(action.tip)
+        qt.setCheckable(action.checked is not None)
+        qt.triggered.connect(lambda _=False, id=action.id: self._triggered(id))
+        self._menus[action.menu].addAction(qt)
+        window.addAction(qt)
+        self._qt[action.id] = qt
 
     def refresh(self) -> None:
         """Bring the Qt actions up to date."""

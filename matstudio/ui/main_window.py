@@ -203,6 +203,7 @@ class MainWindow(QMainWindow):
         kinds = {kind: Dock(kind.value, kind.value.capitalize(), StreamView(kind), self) for kind in Kind}
         self._streams = StreamDocks(kinds)
         self._kinds = kinds
+        self._further: list[tuple[Dock, Dock]] = []
         self.docks = {
             "Image": kinds[Kind.IMAGE],
             "Diffraction": kinds[Kind.DIFFRACTION],
@@ -250,6 +251,8 @@ class MainWindow(QMainWindow):
         stage.splitDockWidget(docks["Image"], docks["Structure"], across)
         stage.splitDockWidget(docks["Diffraction"], docks["Spectrum"], across)
         stage.splitDockWidget(docks["Process control"], docks["Trends"], down)
+        for home, dock in self._further:
+            stage.tabifyDockWidget(home, dock)
         for dock in docks.values():
             dock.show()
         stage.resizeDocks([docks["Image"], docks["Process control"]], [1180, 400], across)
@@ -327,7 +330,9 @@ class MainWindow(QMainWindow):
             dock = Dock(f"stream.{stream.name}", stream.title, StreamView(stream.kind), self._stage)
             self._stage.tabifyDockWidget(self._kinds[stream.kind], dock)
             self._streams.put(stream, dock)
-            self.docks[stream.title] = dock
+            self.docks[stream.name] = dock
+            self._further.append((self._kinds[stream.kind], dock))
+            self.actions_.add(menu.dock_action(stream.title, dock))
         there = frozenset(s.kind for s in description.streams)
         if there != self._kinds_there:
             self._kinds_there = there

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFileDialog
 
 from matstudio.domain.process import Mode
 from matstudio.ui.actions import Action, Actions
+from matstudio.ui.parts import Dock
 from matstudio.ui.session import sessions_folder
 from matstudio.ui.theme import Theme
 from matstudio.widgets.image_canvas import COLORMAPS
@@ -40,17 +41,19 @@ def _file(window: MainWindow) -> list[Action]:
     ]
 
 
+def dock_action(name: str, dock: Dock) -> Action:
+    """Shows a dock, or closes it."""
+    return Action(
+        f"view.dock.{dock.key}",
+        name,
+        "View/Docks",
+        lambda: dock.setVisible(dock.isHidden()),
+        checked=lambda: not dock.isHidden(),
+    )
+
+
 def _view(window: MainWindow) -> list[Action]:
-    made = [
-        Action(
-            f"view.dock.{dock.key}",
-            name,
-            "View/Docks",
-            lambda d=dock: d.setVisible(not d.isVisible()),
-            checked=lambda d=dock: not d.isHidden(),
-        )
-        for name, dock in window.docks.items()
-    ]
+    made = [dock_action(name, dock) for name, dock in window.docks.items()]
     made += [
         Action(
             f"view.theme.{theme}",

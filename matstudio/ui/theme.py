@@ -88,7 +88,7 @@ QMenuBar::item {{ padding: 3px 9px; background: transparent; }}
 QMenuBar::item:selected, QMenu::item:selected {{ background: {chosen}; color: {text}; }}
 QMenu {{ background: {panel}; border: 1px solid {line}; padding: 3px; }}
 QMenu::item {{ padding: 4px 24px; }}
-QMenu::item:disabled {{ color: {line}; }}
+QMenu::item:disabled {{ color: {off}; }}
 QToolTip {{ background: {raised}; color: {text}; border: 1px solid {line}; padding: 3px; }}
 QStatusBar {{ background: {window}; }}
 QStatusBar::item {{ border: none; }}
@@ -105,7 +105,7 @@ QPushButton {{ background: {raised}; border: 1px solid {line}; border-radius: 4p
 QPushButton:hover {{ border-color: {dim}; }}
 QPushButton:focus, QLineEdit:focus, QSlider:focus {{ border: 1px solid {chosen_line}; }}
 QPushButton:pressed {{ background: {chosen}; }}
-QPushButton:disabled {{ color: {line}; }}
+QPushButton:disabled {{ color: {off}; }}
 QPushButton:checked {{ background: {chosen}; border: 1px solid {chosen_line}; font-weight: 600; }}
 QPushButton#halt {{ background: {bad}; color: {bad_text}; border: 2px solid {bad_ink}; font-weight: 700; }}
 QPushButton#halt:pressed {{ background: {bad_ink}; }}
@@ -161,9 +161,9 @@ def palette(theme: Theme) -> QPalette:
 def apply(application: QApplication, theme: Theme) -> None:
     """Give the whole application a theme."""
     c = COLOURS[theme]
-    ink = {"caution_ink": "#ffb347", "bad_ink": "#ff6b60"}
+    ink = {"caution_ink": "#ffb347", "bad_ink": "#ff6b60", "off": "#747c87"}
     if theme is Theme.LIGHT:
-        ink = {"caution_ink": "#8a5000", "bad_ink": "#b3261e"}
+        ink = {"caution_ink": "#8a5000", "bad_ink": "#b3261e", "off": "#868e98"}
     application.setStyle("Fusion")
     application.setPalette(palette(theme))
     application.setStyleSheet(_SHEET.format(**vars(c), **ink))

@@ -231,7 +231,7 @@ def test_status_line_names_rates_drops_and_disk(live: Live):
     ):
         assert part in line
     assert status_line.stream_line(live, "image", stats["image"], 4.1, 0.06) == (
-        "10.0 Hz  analysed 4.1  dropped 2  age 0.06 s"
+        "10.0 Hz  age 0.06 s  dropped 2  analysed 4.1"
     )
     late = StreamStats(100, 50, 50, 10.0, 5.0)
     assert "shown 5.0" in status_line.stream_line(live, "image", late, None)

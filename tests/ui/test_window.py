@@ -316,6 +316,11 @@ def test_two_streams_of_a_kind_get_two_docks(window: MainWindow, qtbot):
     assert window._streams.dock("image2") is not window._streams.dock("image")
     assert window._streams.dock("image2").title.name.text() == "BF"
     assert window._streams.view("image2").kind is Kind.IMAGE
+    window._streams.dock("image2").close()
+    assert window.actions_.trigger("view.dock.stream.image2")
+    assert not window._streams.dock("image2").isHidden()
+    window.arrange()
+    assert window._stage.tabifiedDockWidgets(window.docks["Image"]) == [window._streams.dock("image2")]
 
 
 def test_the_studio_answers_to_commands(fake: FakeRun):

@@ -14,17 +14,17 @@ from matstudio.workers.messages import Machine
 def stream_line(
     live: Live, stream: str, stats: StreamStats | None, analysed: float | None, age: float | None = None
 ) -> str:
-    """ "10.0 Hz  analysed 4.1  dropped 0  age 0.06 s"; how many are shown is said where it is not all."""
+    """ "10.0 Hz  age 0.06 s  dropped 0  analysed 4.1"; how many are shown is said where it is not all."""
     if stats is None or not stats.received:
         return "no frame yet"
     parts = [f"{stats.rate_received:.1f} Hz"]
     if abs(stats.rate_received - stats.rate_shown) > 0.25:
         parts.append(f"shown {stats.rate_shown:.1f}")
-    if analysed is not None:
-        parts.append(f"analysed {analysed:.1f}")
-    parts.append(f"dropped {stats.dropped}")
     if age is not None:
         parts.append(f"age {duration(age)}")
+    parts.append(f"dropped {stats.dropped}")
+    if analysed is not None:
+        parts.append(f"analysed {analysed:.1f}")
     error = (live.models.get(stream) or {}).get("error")
     if error:
         parts.append(f"not read: {error}")
