@@ -13,6 +13,9 @@ from matstudio.domain.frame import Axis
 from matstudio.domain.structure import AtomicModel
 from matstudio.modalities.diffraction.scattering import electron_table
 
+STRENGTH = 0.004
+"""Fraction of the dose in a beam for |F| of 1 Å per atom; nominal, that of a film thin enough to be kinematic."""
+
 _WIDTH = 5  # grid points that an atom is spread over, in each direction
 _STEPS = 4096  # sub-grid positions tabulated
 
@@ -34,7 +37,7 @@ class SaedForward:
         shape: detector rows and columns.
         scale: 1/Å per pixel.
         dose: electrons of one exposure (4e6 in 0.2 s are 3.2 pA).
-        strength: fraction of the dose in a beam for |F/N| = 1 Å; nominal, that of a film thin enough to be kinematic.
+        strength: fraction of the dose in a beam for |F/N| = 1 Å.
         central: fraction of the dose in the central beam.
         inelastic: fraction of the dose in the background (1/(g^2 + w^2), the small-angle law of inelastic scattering:
             Egerton, Electron Energy-Loss Spectroscopy in the Electron Microscope, 3rd ed., section 3.2).
@@ -47,7 +50,7 @@ class SaedForward:
         shape: tuple[int, int] = (512, 512),
         scale: float = 0.0045,
         dose: float = 4e6,
-        strength: float = 0.004,
+        strength: float = STRENGTH,
         central: float = 0.18,
         inelastic: float = 0.20,
         spot_px: float = 1.5,

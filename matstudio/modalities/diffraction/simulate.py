@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from matstudio.domain.frame import Axis, Frame, Kind
-from matstudio.modalities.diffraction.forward import SaedForward
+from matstudio.modalities.diffraction.forward import STRENGTH, SaedForward
 from matstudio.modalities.diffraction.kinematic import CU_KA, Motion, powder_pattern, zone_spots
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
-
-STRENGTH = 0.004
-"""Fraction of the dose in a beam for |F| of 1 Å per atom, as in `SaedForward`."""
 
 
 def simulate(
