@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import sys
 import traceback
 from dataclasses import asdict
@@ -61,14 +62,13 @@ def _limit(seconds: int, max_bytes: int) -> None:
 
 
 def _import(reader: str) -> None:
+    """Load before the hook what all readers of a kind use; the libraries ask "uname" for the processor meanwhile."""
     from importlib import import_module
 
-    names = {
-        "hdf5": ("h5py", "hdf5plugin", "dask.array", "rsciio.emd", "rsciio.hspy"),
-        "session": ("h5py", "hdf5plugin"),
-        "structure": ("pymatgen.io.cif", "pymatgen.io.vasp"),
-    }.get(reader, (f"rsciio.{reader}", "dask.array"))
-    for name in names:
+    platform.processor()
+    for name in {"hdf5": ("hdf5plugin",), "session": ("hdf5plugin",), "structure": ()}.get(
+        reader, (f"rsciio.{reader}",)
+    ):
         import_module(name)
 
 
@@ -158,7 +158,7 @@ def asdict_without_data(signal: Any) -> dict[str, Any]:
 def main() -> int:
     """Exit code 0, or 3 with one line in FOLDER/error.txt."""
     reader, path, folder, seconds, max_bytes, load = sys.argv[1:]
-    _import(reader)  # before the hook: some of them start programs while they are imported, to ask for the processor
+    _import(reader)
     _limit(int(seconds), int(max_bytes))
     sys.addaudithook(_hook)
     os.environ["OMP_NUM_THREADS"] = "1"

@@ -213,12 +213,14 @@ def _find(facts: Any, key: str) -> Any:
 def read_structure(path: Path) -> list[Signal]:
     """The structure of a CIF or VASP file (pymatgen); `data` are the Cartesian positions in Å."""
     from pymatgen.core import Structure
-    from pymatgen.io.cif import CifParser
-    from pymatgen.io.vasp import Poscar
 
     if path.suffix.lower() in (".cif", ".mcif"):
+        from pymatgen.io.cif import CifParser
+
         found = CifParser(str(path), occupancy_tolerance=1.05).parse_structures(primitive=False)
     else:
+        from pymatgen.io.vasp import Poscar
+
         found = [Poscar.from_file(str(path), check_for_potcar=False).structure]
     signals = []
     for structure in found:
