@@ -148,7 +148,7 @@ def step(mode: Mode, event: Event, facts: Facts) -> Mode | Refusal:
     """The mode after `event`, or why it stays as it is.
 
     A driving mode is entered, or stayed in by a person's act, only with a device that takes setpoints and a good
-    sensor; where the station itself would go to HOLD with a bad one, it goes to SAFE.
+    sensor; where the station itself would go to HOLD without them, it goes to SAFE.
     """
     new = TABLE[event][mode]
     if isinstance(new, Refusal):
@@ -156,7 +156,7 @@ def step(mode: Mode, event: Event, facts: Facts) -> Mode | Refusal:
     if new in (ADVISE, POLICY) and not facts.policy:
         return Refusal("no policy loaded")
     if facts.no_writes and (new in DRIVING or event is Event.SETPOINT):
-        return Refusal(facts.no_writes)
+        return SAFE if event in _BY_ITSELF else Refusal(facts.no_writes)
     if facts.no_sensor and new in DRIVING:
         return SAFE if event in _BY_ITSELF else Refusal(f"the temperature cannot be trusted: {facts.no_sensor}")
     return new

@@ -31,6 +31,7 @@ SENSOR = "temperature"
 _FURNACE = Furnace(650.0, 60.0, 2.0, 1.5, 0.3, 300.0)  # tuning for a device that does not describe its own
 _GONE_S = 3.0
 _CONNECT_S = 10.0
+_REPEAT_S = 10.0
 
 
 class Station:
@@ -77,6 +78,7 @@ class Station:
         self._alarms: dict[str, Alarm] = {}
         self._silence: dict[str, Condition] = {}
         self._troubles: set[str] = set()
+        self._refused_at: dict[str, float] = {}
         self.note("start", "station", f"station {__version__}", limits=settings.digest, source=settings.source)
 
     # ---- the audit log
@@ -166,8 +168,11 @@ class Station:
         return now - max((r.t for r in self._readings.values() if math.isfinite(r.t)), default=-math.inf)
 
     def device_refused(self, text: str) -> None:
-        """The device answered a write with a refusal, later than at once."""
-        self.note("refused", "device", text)
+        """The device answered a write with a refusal, later than at once. One that repeats is noted every 10 s."""
+        now = self.clock.now()
+        if now - self._refused_at.get(text, -math.inf) >= _REPEAT_S:
+            self._refused_at = {k: t for k, t in self._refused_at.items() if now - t < _REPEAT_S} | {text: now}
+            self.note("refused", "device", text)
 
     def _heater_now(self, now: float) -> float:
         """The heater's actual output: its reading where that is good, else what was sent."""

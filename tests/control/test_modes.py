@@ -111,6 +111,16 @@ def test_any_sequence(events):
         mode = new
 
 
+@given(
+    st.sampled_from(list(Event)), st.sampled_from(list(Mode)), st.text(max_size=3), st.text(max_size=3), st.booleans()
+)
+def test_the_station_itself_is_never_refused(event, mode, no_writes, no_sensor, policy):
+    """What no person asked for cannot raise in the control cycle."""
+    by_itself = {Event.SENSOR_BAD, Event.CLIENTS_GONE, Event.ABANDONED, Event.STALL, Event.STOP, Event.WINDOW_SILENT}
+    if event in by_itself and not (event is Event.WINDOW_SILENT and mode is Mode.ADVISE):
+        assert not isinstance(step(mode, event, Facts(no_writes, no_sensor, policy)), Refusal)
+
+
 def test_silence():
     assert silence(Mode.POLICY, 1.9, 1.9) is None
     assert silence(Mode.POLICY, 1.0, 2.0) is Event.WINDOW_SILENT

@@ -354,6 +354,12 @@ def test_a_heater_that_does_not_follow_is_told_and_sent_again(fake):
     assert "heater shows 0, sent 0.2" in fake.alarms()["output"]["text"]
 
 
+def test_a_refusal_that_repeats_is_noted_once_in_10_s(fake):
+    fake.on_cycle = lambda: fake.station.device_refused("safe: nobody takes commands")
+    fake.run(25)
+    assert len([e for e in fake.kinds("refused") if e["who"] == "device"]) == 3
+
+
 def test_another_device_in_its_place_is_found_in_off(fake):
     fake.station.handle_take_over("ana")
     fake.station.handle_output("ana", "heater", 0.2)
