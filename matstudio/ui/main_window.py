@@ -9,14 +9,14 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QCloseEvent
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QInputDialog, QMainWindow, QMessageBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QMessageBox, QVBoxLayout, QWidget
 
 from matstudio.bus.rundir import Run
 from matstudio.domain.estimate import Estimate
 from matstudio.domain.frame import Frame, Kind
 from matstudio.domain.process import Mode
 from matstudio.domain.structure import SiteModel
-from matstudio.ui import menu, shot, theme
+from matstudio.ui import dialogs, menu, shot, theme
 from matstudio.ui.header import Banner, HeaderView
 from matstudio.ui.log_dock import LogView
 from matstudio.ui.parts import Dock, Elided, Notice
@@ -47,6 +47,7 @@ class MainWindow(QMainWindow):
         self.theme, self.colormap, self.paused = look, "gray", False
         self.keep_running = False
         self._ask = ask
+        self._question: QMessageBox | None = None
         self._trends = Trends()
         self._analysed = status_line.Analysed()
         self._rates: dict[str, float] = {}
@@ -133,9 +134,9 @@ class MainWindow(QMainWindow):
 
     def ask_note(self) -> None:
         """Ask for a line and write it into the audit log."""
-        text, ok = QInputDialog.getText(self, "Note", "Line for the audit log")
-        if ok and text.strip():
-            self.session.commands.station("note", text=text.strip())
+        dialogs.line(
+            self, "Note", "Line for the audit log", lambda text: self.session.commands.station("note", text=text)
+        )
 
     def leave(self) -> None:
         """Close without asking."""
@@ -143,8 +144,11 @@ class MainWindow(QMainWindow):
         self.close()
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if self._ask and not self._may_close():
+        if self._ask:
             event.ignore()
+            if self._question is None:
+                self._question = dialogs.leaving(self, self._left)
+                self._question.destroyed.connect(self._no_question)
             return
         self._timer.stop()
         self._quiet.stop()
@@ -156,24 +160,12 @@ class MainWindow(QMainWindow):
         event.accept()
         super().closeEvent(event)
 
-    def _may_close(self) -> bool:
-        box = QMessageBox(self)
-        box.setWindowTitle("MatStudio")
-        box.setText("Keep the run going?")
-        box.setInformativeText(
-            "Kept running, control and recording go on without a window; a new window attaches to them. "
-            "Stopped, everything is made safe and the recording is closed."
-        )
-        keep = box.addButton("Keep running", QMessageBox.ButtonRole.AcceptRole)
-        stop = box.addButton("Stop the run", QMessageBox.ButtonRole.DestructiveRole)
-        cancel = box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(keep)
-        box.setEscapeButton(cancel)
-        box.exec()
-        clicked = box.clickedButton()
-        self.keep_running = clicked is keep
-        box.deleteLater()
-        return clicked in (keep, stop)
+    def _left(self, keep_running: bool) -> None:
+        self.keep_running = keep_running
+        QTimer.singleShot(0, self, self.leave)
+
+    def _no_question(self) -> None:
+        self._question = None
 
     def _build(self) -> None:
         self._header = HeaderView(menu.KEYS)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QFileDialog
-
 from matstudio.domain.process import Mode
+from matstudio.ui import dialogs
 from matstudio.ui.actions import Action, Actions
 from matstudio.ui.parts import Dock
 from matstudio.ui.session import sessions_folder
@@ -30,9 +29,10 @@ def build(window: MainWindow) -> Actions:
 
 def _file(window: MainWindow) -> list[Action]:
     def screenshot() -> None:
-        path, _ = QFileDialog.getSaveFileName(window, "Save a picture of the window", "matstudio.png", "PNG (*.png)")
-        if path:
-            window.try_to("screenshot", lambda: window.screenshot(Path(path)))
+        def done(path: Path) -> None:
+            window.try_to("screenshot", lambda: window.screenshot(path))
+
+        dialogs.save_as(window, "Save a picture of the window", Path("matstudio.png"), "PNG (*.png)", done)
 
     return [
         Action("file.screenshot", "Save picture of the window …", "File", screenshot),
@@ -149,10 +149,8 @@ def _record(window: MainWindow) -> list[Action]:
             window.try_to("record", window.session.record)
 
     def to_file() -> None:
-        start = str(sessions_folder() / "session.nxs")
-        path, _ = QFileDialog.getSaveFileName(window, "Record to", start, "NeXus (*.nxs)")
-        if path:
-            window.session.record(Path(path))
+        start = sessions_folder() / "session.nxs"
+        dialogs.save_as(window, "Record to", start, "NeXus (*.nxs)", window.session.record)
 
     return [
         Action(

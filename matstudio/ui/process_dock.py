@@ -73,7 +73,7 @@ class Card(QFrame):
         unit = "" if row.unit == "1" else row.unit
         self._value = label("–", "name")
         self._value.setFont(scaled(self._value.font(), 1.35, True))
-        self._value.setMinimumWidth(self._value.fontMetrics().horizontalAdvance("0000.0"))
+        self._value.setMinimumWidth(self._value.fontMetrics().horizontalAdvance("−00.000"))
         self._edit = NumberEdit(f"{row.title} setpoint" + (f" in {unit}" if unit else ""))
         self._edit.setFixedWidth(self.fontMetrics().horizontalAdvance("00000.00") + 16)
         self._edit.sent.connect(self._send_setpoint)

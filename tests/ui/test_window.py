@@ -8,7 +8,7 @@ import pytest
 from fake_run import FakeRun
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QImage
-from PySide6.QtWidgets import QApplication, QLabel, QMessageBox, QPushButton
+from PySide6.QtWidgets import QApplication, QInputDialog, QLabel, QPushButton
 
 from matstudio.bus.messages import CommandClient
 from matstudio.domain.frame import Kind
@@ -247,27 +247,58 @@ def test_a_viewer_that_fails_takes_nothing_else_down(window: MainWindow, qtbot, 
     assert window._streams.view("spectrum").viewer is not None
 
 
-@pytest.mark.parametrize(("text", "closes", "keeps"), [("Keep running", True, True), ("Stop the run", True, False)])
-def test_closing_asks(window: MainWindow, qtbot, monkeypatch, text, closes, keeps):
+def answer(window: MainWindow, text: str) -> None:
+    next(b for b in window._question.buttons() if b.text() == text).click()
+
+
+@pytest.mark.parametrize(("text", "keeps"), [("Keep running", True), ("Stop the run", False)])
+def test_closing_asks(window: MainWindow, qtbot, text, keeps):
     window._ask = True
-
-    def answer(box: QMessageBox) -> int:
-        next(b for b in box.buttons() if b.text() == text).click()
-        return 0
-
-    monkeypatch.setattr(QMessageBox, "exec", answer)
     window.close()
-    assert window.isVisible() is not closes
+    assert window.isVisible()
+    answer(window, text)
+    qtbot.waitUntil(lambda: not window.isVisible(), timeout=4000)
     assert window.keep_running is keeps
 
 
-def test_cancel_keeps_the_window(window: MainWindow, qtbot, monkeypatch):
+def test_cancel_keeps_the_window_and_it_asks_again(window: MainWindow, qtbot):
     window._ask = True
-    monkeypatch.setattr(
-        QMessageBox, "exec", lambda box: next(b for b in box.buttons() if b.text() == "Cancel").click() or 0
-    )
-    window.close()
+    for _ in range(2):
+        window.close()
+        answer(window, "Cancel")
+        qtbot.waitUntil(lambda: window._question is None, timeout=2000)
     assert window.isVisible()
+
+
+def test_halt_is_never_behind_a_dialog(window: MainWindow, fake: FakeRun, qtbot):
+    live(window, qtbot)
+    window._ask = True
+    window.close()
+    window.ask_note()
+    window.actions_.trigger("record.to")
+    assert len([w for w in QApplication.topLevelWidgets() if w.isVisible()]) == 4
+    assert QApplication.activeModalWidget() is None
+    note = next(w for w in QApplication.topLevelWidgets() if isinstance(w, QInputDialog))
+    note.activateWindow()
+    qtbot.waitUntil(note.isActiveWindow, timeout=3000)
+    qtbot.keyClick(note, Qt.Key.Key_F2)
+    qtbot.waitUntil(lambda: fake.mode == "MANUAL", timeout=3000)
+    qtbot.mouseClick(button(window, "HALT"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: fake.mode == "SAFE", timeout=3000)
+    for widget in QApplication.topLevelWidgets():
+        if widget is not window and widget.isVisible():
+            widget.close()
+
+
+def test_a_note_goes_into_the_audit_log(window: MainWindow, fake: FakeRun, qtbot):
+    live(window, qtbot)
+    window.ask_note()
+    dialog = next(w for w in QApplication.topLevelWidgets() if isinstance(w, QInputDialog))
+    dialog.setTextValue("domain wall moves")
+    dialog.accept()
+    qtbot.waitUntil(
+        lambda: ("note", "domain wall moves") in [(n, f.get("text")) for _, n, f in fake.asked], timeout=3000
+    )
 
 
 def test_screenshot_shows_the_window(window: MainWindow, qtbot, tmp_path: Path):
