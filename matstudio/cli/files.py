@@ -27,7 +27,10 @@ def simulate(arguments: argparse.Namespace) -> None:
     from matstudio.recording.single import write_frame
 
     module = import_module(f"matstudio.modalities.{arguments.modality}.simulate")
-    frame = module.simulate(structure)
+    try:
+        frame = module.simulate(structure)
+    except Exception as error:  # the border to pymatgen's readers, which raise all kinds
+        raise UsageError(f"{structure}: {error}") from None
     write_frame(out, frame)
     axes = ", ".join(f"{a.name} {a.size} x {a.scale:.4g} {a.units}" for a in frame.axes)
     print(f"{out}: {frame.kind} {frame.data.shape}, {axes}")

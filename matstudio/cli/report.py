@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from matstudio import __version__
-from matstudio.bus.messages import CommandError, Subscriber
+from matstudio.bus.messages import CommandClient, CommandError, NoAnswer, Subscriber
 from matstudio.bus.ring import RingError, RingReader
 from matstudio.bus.rundir import DEVICE, MODELHOST, RECORDER, STATION, Run
 from matstudio.cli import control
@@ -25,9 +25,19 @@ class Watcher:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._subscriber = Subscriber(*(run.socket(p, "pub") for p in (DEVICE, STATION, MODELHOST, RECORDER)))
+        self._station = CommandClient(run.socket(STATION, "cmd"))
+        self._greeted = 0.0
         self.last: dict[str, Any] = {}
         self.heard: dict[str, float] = {}
         self.events: list[str] = []
+
+    def greet(self) -> None:
+        """Tell the station, once a second, that somebody answers for a run without a window."""
+        now = time.monotonic()
+        if now - self._greeted >= 1.0:
+            self._greeted = now
+            with contextlib.suppress(NoAnswer):
+                self._station.send("hello", who=control.operator(), role="launcher")
 
     def take(self, seconds: float) -> None:
         """Hear for up to `seconds` of real time."""
@@ -117,3 +127,4 @@ class Watcher:
     def close(self) -> None:
         """Stop hearing."""
         self._subscriber.close()
+        self._station.close()

@@ -99,6 +99,8 @@ def _loop(the_run: Run, arguments: argparse.Namespace, stop: threading.Event) ->
             asking = arguments.mode is not None
             while not stop.is_set():
                 watcher.take(0.1)
+                if arguments.headless:
+                    watcher.greet()
                 supervisor.check(watcher.heard)
                 if asking and watcher.ready():
                     asking = False
