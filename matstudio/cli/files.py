@@ -29,7 +29,7 @@ def simulate(arguments: argparse.Namespace) -> None:
     module = import_module(f"matstudio.modalities.{arguments.modality}.simulate")
     try:
         frame = module.simulate(structure)
-    except Exception as error:  # the border to pymatgen's readers, which raise all kinds
+    except Exception as error:  # noqa: BLE001  the border to pymatgen's readers, which raise all kinds
         raise UsageError(f"{structure}: {error}") from None
     write_frame(out, frame)
     axes = ", ".join(f"{a.name} {a.size} x {a.scale:.4g} {a.units}" for a in frame.axes)
