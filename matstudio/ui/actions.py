@@ -38,7 +38,7 @@ class Action:
     id: str
     text: str
     menu: str
-    run: Callable[[], None]
+    run: Callable[[], object]
     shortcut: str = ""
     icon: str = ""
     when: Callable[[], bool] = always

@@ -124,7 +124,7 @@ class HeaderView(QFrame):
     def __init__(self, keys: dict[str, str]) -> None:
         super().__init__()
         self.setObjectName("header")
-        row = QHBoxLayout(self)
+        row = self._row = QHBoxLayout(self)
         row.setContentsMargins(12, 6, 12, 6)
         row.setSpacing(12)
         row.addLayout(self._device())
@@ -144,7 +144,7 @@ class HeaderView(QFrame):
 
     def minimumSizeHint(self) -> QSize:
         """Room for all but the figures that may be left out."""
-        least = self.layout().minimumSize()
+        least = self._row.minimumSize()
         spare = sum(self._room(key) for key in _SPARE if not self._figures[key].isHidden())
         return QSize(least.width() - spare, least.height())
 

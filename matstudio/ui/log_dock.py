@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -23,6 +23,7 @@ from matstudio.ui.present.log import AlarmRow, Entry
 
 _ROWS = 1000
 _NONE = QModelIndex()
+AnyIndex = QModelIndex | QPersistentModelIndex
 
 
 class Table(QAbstractTableModel):
@@ -33,13 +34,13 @@ class Table(QAbstractTableModel):
         self._heads = heads
         self._rows: list[tuple[str, ...]] = []
 
-    def rowCount(self, parent: QModelIndex = _NONE) -> int:
+    def rowCount(self, parent: AnyIndex = _NONE) -> int:
         return 0 if parent.isValid() else len(self._rows)
 
-    def columnCount(self, parent: QModelIndex = _NONE) -> int:
+    def columnCount(self, parent: AnyIndex = _NONE) -> int:
         return 0 if parent.isValid() else len(self._heads)
 
-    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
             return self._rows[index.row()][index.column()]
         return None

@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QCloseEvent
@@ -30,6 +31,9 @@ from matstudio.ui.theme import Theme
 from matstudio.ui.trends_dock import TrendsView
 from matstudio.workers.commands import Result
 from matstudio.workers.frames import StreamStats
+
+if TYPE_CHECKING:
+    from matstudio.widgets.structure_canvas import StructureCanvas
 
 logger = logging.getLogger(__name__)
 REFRESH_MS, TREND_EVERY = 200, 2
@@ -187,7 +191,7 @@ class MainWindow(QMainWindow):
         column.addWidget(self._header)
         column.addLayout(strip)
         column.addWidget(self._replay)
-        self._structure = None
+        self._structure: StructureCanvas | None = None
         self._structure_box = QWidget()
         QVBoxLayout(self._structure_box).setContentsMargins(0, 0, 0, 0)
         self._process = ProcessView(self.session.live)
@@ -260,7 +264,7 @@ class MainWindow(QMainWindow):
         session.changed.connect(self._changed)
         session.frames.frame.connect(self._frame)
         session.frames.stats.connect(self._told_stats)
-        session.messages.event.connect(lambda e: self._entries.append(log.entry(e)))
+        session.messages.entry.connect(lambda e: self._entries.append(log.entry(e)))
         commands.result.connect(self._answered)
         self._header.mode_wanted.connect(lambda mode: commands.station("mode", mode=mode))
         self._header.take_over.connect(lambda: self.actions_.trigger("control.take_over"))
@@ -288,10 +292,10 @@ class MainWindow(QMainWindow):
         renderer = gl_renderer()
         soft = any(name in renderer.lower() for name in ("llvmpipe", "softpipe", "swrast", "software"))
         self._gl = f"GL {'software' if soft else 'hardware'}" if renderer else "GL none"
-        self._structure = StructureCanvas()
+        canvas = self._structure = StructureCanvas()
         layout = self._structure_box.layout()
         if layout is not None:
-            layout.addWidget(self._structure)
+            layout.addWidget(canvas)
         for view in self._streams.views():
             view.prepare()
         if self._timer.isActive():

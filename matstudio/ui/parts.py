@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QFontMetricsF, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QDockWidget,
     QFrame,
@@ -194,7 +194,7 @@ class NumberEdit(QLineEdit):
 
     def edited(self) -> bool:
         """Whether something typed waits to be sent."""
-        return self.property("level") == "caution"
+        return bool(self.property("level") == "caution")
 
     def take_back(self) -> None:
         """Forget what was typed."""
@@ -208,12 +208,12 @@ class NumberEdit(QLineEdit):
         if self.edited():
             self.sent.emit(self.text())
 
-    def keyPressEvent(self, event: QEvent) -> None:
+    def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
             self.take_back()
             return
         super().keyPressEvent(event)
 
-    def focusOutEvent(self, event: QEvent) -> None:
+    def focusOutEvent(self, event: QFocusEvent) -> None:
         self.take_back()
         super().focusOutEvent(event)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QRectF, QSize, Qt, Signal, SignalInstance
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
@@ -136,7 +136,7 @@ class Card(QFrame):
     def _send_output(self, text: str) -> None:
         self._send(self.output, self._row.actuator, text, "1", 0.01)
 
-    def _send(self, signal: Signal, name: str, text: str, unit: str, scale: float) -> None:
+    def _send(self, signal: SignalInstance, name: str, text: str, unit: str, scale: float) -> None:
         try:
             value = process.parse(text, name, unit, self._live.limits(name), scale)
         except ValueError as error:

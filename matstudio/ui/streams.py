@@ -12,6 +12,7 @@ from matstudio.domain.estimate import Estimate
 from matstudio.domain.frame import Frame, Kind
 from matstudio.modalities.base import MODALITIES, load
 from matstudio.ui.parts import Dock
+from matstudio.widgets.viewer import FrameViewer
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ class StreamView(QWidget):
         super().__init__()
         self.kind = kind
         self.stream: Stream | None = None
-        self.viewer: QWidget | None = None
+        self.viewer: FrameViewer | None = None
         self._failed = ""
         self._colormap = ""
         self._paused = False
@@ -42,15 +43,16 @@ class StreamView(QWidget):
         if self.viewer is not None or self._failed:
             return
         try:
-            self.viewer = load(MODALITIES[self.kind].viewer)()
+            viewer: FrameViewer = load(MODALITIES[self.kind].viewer)()
         except Exception as error:  # a viewer is a guest of the window: without it the rest goes on
             log.exception("no viewer for %s", self.kind)
             self._fail(f"no viewer for {self.kind}: {error}")
             return
         self._empty.hide()
-        self._box.addWidget(self.viewer)
-        self.viewer.set_head_visible(False)
-        self.viewer.title_changed.connect(self.titled)
+        self._box.addWidget(viewer)
+        viewer.set_head_visible(False)
+        viewer.title_changed.connect(self.titled)
+        self.viewer = viewer
         self.set_paused(self._paused)
         if self._colormap:
             self.set_colormap(self._colormap)

@@ -85,17 +85,17 @@ class TrendPlot(QWidget):
         low, high = limits(s, self._least)
         text = painter.fontMetrics()
         for value in ticks(low, high):
-            y = box.bottom() - (value - low) / (high - low) * box.height()
+            height = box.bottom() - (value - low) / (high - low) * box.height()
             painter.setPen(QPen(mix(colours.background, colours.grid, 0.6), 1))
-            painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
+            painter.drawLine(QPointF(box.left(), height), QPointF(box.right(), height))
             painter.setPen(colours.dim)
             name = number(value, self._digits)
-            at = min(max(y + text.ascent() / 2 - 1, box.top() + text.ascent() - 2), box.bottom())
+            at = min(max(height + text.ascent() / 2 - 1, box.top() + text.ascent() - 2), box.bottom())
             painter.drawText(QPointF(box.left() - 5 - text.horizontalAdvance(name), at), name)
         for age, _ in ages(self._span)[1:-1]:
-            x = box.right() - age / self._span * box.width()
+            at = box.right() - age / self._span * box.width()
             painter.setPen(QPen(mix(colours.background, colours.grid, 0.6), 1))
-            painter.drawLine(QPointF(x, box.top()), QPointF(x, box.bottom()))
+            painter.drawLine(QPointF(at, box.top()), QPointF(at, box.bottom()))
         if not np.isfinite(s.value).any():
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, "no value")
             return

@@ -61,7 +61,7 @@ class MessageWorker(QThread):
     """The station's status map."""
     readings = Signal(object)
     """The device's readings map."""
-    event = Signal(object)
+    entry = Signal(object)
     """One audit entry that is no routine write; those written before the window attached come first."""
     estimate = Signal(object)
     """`Estimate`."""
@@ -134,7 +134,7 @@ class MessageWorker(QThread):
         if self._halt.is_set():
             return
         for event in events:
-            self.event.emit(event)
+            self.entry.emit(event)
         for topic, value in newest.items():
             getattr(self, topic).emit(value)
         for estimate in estimates.values():

@@ -121,7 +121,7 @@ def test_messages_keep_the_newest_and_every_event(qtbot, run: Run, tmp_path):
     worker = MessageWorker(run, tmp_path / "sessions")
     got: list[tuple[str, object]] = []
     worker.status.connect(lambda v: got.append(("status", v)))
-    worker.event.connect(lambda v: got.append(("event", v["text"])))
+    worker.entry.connect(lambda v: got.append(("event", v["text"])))
     worker.estimate.connect(lambda v: got.append(("estimate", v.stream)))
     worker.start()
     try:
