@@ -253,3 +253,9 @@ def test_replay_state(live: Live):
     r = status_line.replay(live)
     assert (r.position, r.duration, r.playing, r.speed) == (61.0, 120.0, False, 2.0)
     assert r.text == "1:01 min of 2:00 min  2×  paused"
+
+
+def test_a_log_row_names_the_person_and_is_one_line():
+    row = log.entry({"n": 4, "wall": 0.0, "kind": "mode", "who": "operator:ann", "text": "OFF -> PID\nchosen"})
+    assert (row.n, row.who, row.kind, row.text) == (4, "ann", "mode", "OFF -> PID chosen")
+    assert log.entry({"who": "pid"}).who == "pid"

@@ -42,7 +42,7 @@ def entry(event: Mapping[str, Any]) -> Entry:
     return Entry(
         int(event.get("n", 0)),
         clock(event.get("wall")),
-        who.removeprefix("operator:"),
+        who.rpartition("operator:")[2],
         str(event.get("kind", "")),
         str(event.get("text", "")).replace("\n", " "),
     )
