@@ -9,7 +9,7 @@ import numpy as np
 
 from matstudio.domain.estimate import Quantity
 from matstudio.domain.structure import SiteModel
-from matstudio.recording.layout import QUANTITIES, TEXT_WIDTH, to_json
+from matstudio.session.layout import QUANTITIES, TEXT_WIDTH, to_json
 
 
 class Column:

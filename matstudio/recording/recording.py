@@ -15,10 +15,10 @@ from matstudio.domain.estimate import Estimate, MaterialState
 from matstudio.domain.frame import Frame
 from matstudio.domain.process import Reading
 from matstudio.recording.filethread import FileThread
-from matstudio.recording.layout import signature
-from matstudio.recording.recovery import clear_write_flag
 from matstudio.recording.sources import AuditTail, Sources
 from matstudio.recording.writer import SessionWriter
+from matstudio.session.layout import signature
+from matstudio.session.recovery import clear_write_flag
 
 log = logging.getLogger(__name__)
 FIRST_FRAMES_S = 2.0  # how long a file waits for the first frame of every stream

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from matstudio import __version__
 from matstudio.domain.frame import Frame
-from matstudio.recording import layout
+from matstudio.session import layout
 
 
 def write_frame(path: Path, frame: Frame) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from matstudio.control import audit
-from matstudio.recording import layout
-from matstudio.recording.reader import Session, parse_event
-from matstudio.recording.recovery import InUse, clear_write_flag
+from matstudio.session import layout
+from matstudio.session.reader import Session, parse_event
+from matstudio.session.recovery import InUse, clear_write_flag
 
 _DAMAGE = (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError)
 _DECODE_EVERY = 50  # frames; each one would take as long as the recording's compression did

@@ -21,9 +21,9 @@ from matstudio.domain.device import Description
 from matstudio.domain.estimate import Estimate, MaterialState
 from matstudio.domain.frame import Frame
 from matstudio.domain.process import Quality, Reading
-from matstudio.recording import layout
 from matstudio.recording.columns import Column, Columns, RecordRows, TextRows, structure_arrays
-from matstudio.recording.recovery import hold
+from matstudio.session import layout
+from matstudio.session.recovery import hold
 
 STRUCTURE_EVERY_S = 1.0  # a structure of 16,384 sites takes 0.4 MB
 RESERVE = 32 * 1024 * 1024

@@ -24,9 +24,9 @@ from matstudio.domain.estimate import Estimate, MaterialState, Model, Quantity
 from matstudio.domain.frame import Frame
 from matstudio.domain.process import Reading
 from matstudio.recording import filethread, process, recording
-from matstudio.recording.reader import Session
 from matstudio.recording.recording import new_path
 from matstudio.recording.verify import verify
+from matstudio.session.reader import Session
 
 
 class FakeRun:

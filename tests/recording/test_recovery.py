@@ -14,10 +14,10 @@ from sample_session import DESCRIPTION, image
 
 from matstudio.control import audit
 from matstudio.domain.clock import RealClock
-from matstudio.recording.reader import Session
-from matstudio.recording.recovery import InUse, clear_write_flag, lookup3
 from matstudio.recording.verify import verify
 from matstudio.recording.writer import SessionWriter
+from matstudio.session.reader import Session
+from matstudio.session.recovery import InUse, clear_write_flag, lookup3
 
 CRASHING = """
 import sys, time

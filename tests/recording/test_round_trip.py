@@ -8,7 +8,7 @@ from matstudio.domain.estimate import Estimate, FrameRef, MaterialState, Model, 
 from matstudio.domain.frame import Axis
 from matstudio.domain.process import Quality, Reading
 from matstudio.domain.structure import SiteModel
-from matstudio.recording.reader import Session, is_session
+from matstudio.session.reader import Session, is_session
 
 STRUCTURE = SiteModel(np.eye(3) * 3.75, np.zeros((4, 3)), ("Cu", "Au"), np.full((4, 2), 0.5), np.full(4, 0.1))
 

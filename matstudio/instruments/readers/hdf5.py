@@ -12,20 +12,19 @@ import numpy as np
 from matstudio.domain.frame import Axis, Kind
 from matstudio.instruments.readers.rosetta import plain
 from matstudio.instruments.readers.rosetta import read as read_rosetta
-from matstudio.instruments.readers.session import FORMAT, SessionFile, open_hdf5
 from matstudio.instruments.readers.signal import SERIES, ReaderError, Signal, axis, coordinates, kind_of, pixels
+from matstudio.session.reader import Session, is_session
 
 _MAX_GROUPS = 10_000
 
 
 def read_hdf5(path: Path) -> list[Signal]:
     """The signals of an HDF5 file: HyperSpy, EMD, DM5, NeXus (each NXdata), or else every array of numbers."""
-    with open_hdf5(path) as file:
+    if is_session(path):
+        return read_session(path)
+    with _open(path) as file:
         keys = set(file)
         attributes = {k: _text(v) for k, v in file.attrs.items()}
-        if attributes.get("format") == FORMAT:
-            file.close()
-            return read_session(path)
         if "Experiments" in keys and (
             "hyperspy" in attributes.get("file_format", "").lower() or path.suffix == ".hspy"
         ):
@@ -47,7 +46,19 @@ def read_hdf5(path: Path) -> list[Signal]:
 
 def read_session(path: Path) -> list[Signal]:
     """The streams and process values of a session recorded by MatStudio."""
-    session = SessionFile(path)
+    try:
+        with Session.open(path) as session:
+            signals = _of_session(path, session)
+    except ReaderError:
+        raise
+    except ValueError as error:
+        raise ReaderError(path, str(error).removeprefix(f"{path}: ")) from None
+    if not signals:
+        raise ReaderError(path, "a session without a frame or a reading")
+    return signals
+
+
+def _of_session(path: Path, session: Session) -> list[Signal]:
     signals = []
     for stream in session.streams.values():
         if stream.n == 0:
@@ -56,7 +67,7 @@ def read_session(path: Path) -> list[Signal]:
         axes = (Axis("time", "s", step, float(stream.t_end[0]), stream.n), *stream.axes)
         facts = stream.metadata | {"stream": stream.name, "recorded": session.origin}
         quantity, unit = str(facts.get("quantity", "intensity")), str(facts.get("unit", "1"))
-        data = Claimed(path, f"/{session.group_of(stream.name)}/data", stream, rows=stream.n)
+        data = _SessionData(path, stream.name, (stream.n, *stream.shape), stream.dtype)
         signals.append(
             Signal(
                 stream.title or stream.name,
@@ -75,22 +86,40 @@ def read_session(path: Path) -> list[Signal]:
         if len(t) > 1:
             axis = Axis("Time", "s", float(t[-1] - t[0]) / (len(t) - 1) or 1.0, float(t[0]), len(t))
             signals.append(Signal(name, None, value, (axis,), name, unit, "matstudio", SERIES, 1, {}, t))
-    session.close()
-    if not signals:
-        raise ReaderError(path, "a session without a frame or a reading")
     return signals
+
+
+class _SessionData:
+    """The frames of a session's stream, left in the file until they are asked for."""
+
+    def __init__(self, path: Path, stream: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self.path, self.stream, self.shape, self.dtype = path, stream, shape, dtype
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        with Session.open(self.path) as session:
+            return np.asarray(session.group(self.stream)["data"][: self.shape[0]])
+
+    def __getitem__(self, index: Any) -> Any:
+        return np.asarray(self)[index]
+
+
+def _open(path: Path) -> Any:
+    import h5py
+    import hdf5plugin  # noqa: F401  (registers the filters)
+
+    return h5py.File(path, "r")
 
 
 class Claimed:
     """Data that was left in the file because it is large."""
 
-    def __init__(self, path: Path, name: str, dataset: Any, rows: int | None = None) -> None:
+    def __init__(self, path: Path, name: str, dataset: Any) -> None:
         self.path, self.name, self.dtype = path, name, dataset.dtype
-        self.shape = tuple(int(n) for n in (dataset.shape if rows is None else (rows, *dataset.shape)))
+        self.shape = tuple(int(n) for n in dataset.shape)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        with open_hdf5(self.path) as file:
-            return np.asarray(file[self.name][: self.shape[0]])
+        with _open(self.path) as file:
+            return np.asarray(file[self.name][...])
 
     def __getitem__(self, index: Any) -> Any:
         return np.asarray(self)[index]

@@ -6,16 +6,15 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from matstudio.domain.process import Quality
 from matstudio.instruments.readers import ReaderError, Signal, open_file
 from matstudio.instruments.readers.guard import read_guarded
-from matstudio.instruments.readers.session import SessionFile, is_session
 from matstudio.instruments.replay.folder import FRAME_S, Times, read_folder, read_times
 from matstudio.instruments.replay.tracks import Log, Material, Shot, Track, facts
+from matstudio.session.reader import Session, is_session
 
 ALIGNED_K = 10.0  # a log whose temperature fits the frames' within this (median) is put on their clock
 
@@ -162,7 +161,7 @@ def _track(path: Path, signal: Signal, name: str) -> tuple[Track, list[str]]:
 
 def _session(path: Path, name: Callable[[str], str]) -> tuple[list[Track], list[Log], Callable[[], None]]:
     read_guarded(path, "session", load=False)  # a damaged file crashes a child, not the server
-    session = SessionFile(path)
+    session = Session.open(path)
     try:
         tracks = []
         for info in session.streams.values():
@@ -175,7 +174,7 @@ def _session(path: Path, name: Callable[[str], str]) -> tuple[list[Track], list[
             tracks.append(
                 Track(info.name, info.kind, info.title or info.name, info.t_end, bytes_, _shots(session, info.name))
             )
-        ranges: dict[str, Any] = session.description.get("readings", {})
+        ranges = session.description.readings
         logs = []
         for key, (t, values, unit, quality) in session.readings().items():
             if len(t):
@@ -191,9 +190,12 @@ def _session(path: Path, name: Callable[[str], str]) -> tuple[list[Track], list[
     return tracks, logs, session.close
 
 
-def _shots(session: SessionFile, stream: str) -> Callable[[int], Shot]:
+def _shots(session: Session, stream: str) -> Callable[[int], Shot]:
     def load(index: int) -> Shot:
-        frame = session.frame(stream, index)
+        try:
+            frame = session.frame(stream, index)
+        except ValueError as error:
+            raise ReaderError(session.path, str(error).removeprefix(f"{session.path}: ")) from None
         known = dict(frame.metadata)
         if "instrument" in known:
             known["recorded_instrument"] = known["instrument"]

@@ -17,8 +17,8 @@ from matstudio.domain.device import Description
 from matstudio.domain.estimate import Estimate, FrameRef, MaterialState, Model, Quantity
 from matstudio.domain.frame import Axis, Frame, Kind
 from matstudio.domain.structure import SiteModel
-from matstudio.recording import layout
-from matstudio.recording.recovery import Condition, condition, open_crashed
+from matstudio.session import layout
+from matstudio.session.recovery import Condition, condition, open_crashed
 
 T = TypeVar("T")
 
