@@ -175,6 +175,9 @@ class CommandServer:
 class CommandClient:
     """Sends commands to one process. Belongs to one thread.
 
+    A command goes to a process that is there now, or nowhere: none waits for a process that comes back later, when
+    nobody means it any more.
+
     Args:
         endpoint: `Run.socket(process, "cmd")`; the process need not live yet.
     """
@@ -186,6 +189,7 @@ class CommandClient:
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.SNDHWM, 100)
         self._socket.setsockopt(zmq.RECONNECT_IVL, 50)
+        self._socket.setsockopt(zmq.IMMEDIATE, 1)
         self._socket.connect(endpoint)
 
     def request(self, name: str, /, *, timeout: float | None = None, **fields: Any) -> dict[str, Any]:
@@ -197,6 +201,8 @@ class CommandClient:
         number = next(self._numbers)
         wait = COMMANDS[name].timeout_s if timeout is None else timeout
         deadline = time.monotonic() + wait
+        if not self._socket.poll(max(1, round(wait * 1000)), zmq.POLLOUT):
+            raise NoAnswer(f"{name}: nobody takes commands at {self._endpoint}")
         self._send(number, name, fields)
         while True:
             left = deadline - time.monotonic()
@@ -213,15 +219,15 @@ class CommandClient:
         """Send a command without asking for an answer; never blocks.
 
         Raises:
-            NoAnswer: 100 commands are waiting already.
+            NoAnswer: the process is not there, or 100 commands wait for it already.
         """
         self._send(0, name, fields)
 
-    def ask(self, name: str, **fields: Any) -> int:
+    def ask(self, name: str, /, **fields: Any) -> int:
         """Send a command and return its number at once; `answers` brings the answer when it has come.
 
         Raises:
-            NoAnswer: 100 commands are waiting already.
+            NoAnswer: the process is not there, or 100 commands wait for it already.
         """
         number = next(self._numbers)
         self._send(number, name, fields)

@@ -13,7 +13,7 @@ from matstudio.cli.main import CheckFailed, UsageError
 
 def operator() -> str:
     """Who gives a command from this shell, for the audit log."""
-    return f"operator:{getpass.getuser()}"
+    return getpass.getuser()
 
 
 def the_run() -> Run:

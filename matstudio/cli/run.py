@@ -55,8 +55,9 @@ def _check(arguments: argparse.Namespace) -> None:
     if kind not in ("twin", "replay") or (kind == "replay") != bool(rest):
         raise UsageError(f"--instrument {arguments.instrument}: twin or replay:FILE")
     if kind == "replay":
-        for part in rest.split(os.pathsep):
-            existing(part)
+        from matstudio.instruments.replay.material import load
+
+        load(arguments.instrument).close()
     if not 0.1 <= arguments.speed <= 100:
         raise UsageError(f"--speed {arguments.speed:g}: 0.1 to 100")
     if arguments.duration is not None and not (math.isfinite(arguments.duration) and arguments.duration > 0):

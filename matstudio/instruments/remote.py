@@ -74,7 +74,7 @@ class RemoteDevice:
         """Send a setpoint; a refusal shows later in `refusals`.
 
         Raises:
-            DeviceError: it cannot be sent, because a hundred commands wait already.
+            DeviceError: it cannot be sent: the device is not there, or a hundred commands wait for it already.
         """
         try:
             self._client.ask("set", setpoint=setpoint)
@@ -83,14 +83,12 @@ class RemoteDevice:
 
     def safe(self) -> None:
         """Ask the device to take its safe state; never raises."""
-        try:
+        with contextlib.suppress(NoAnswer):  # a device that is not there shows by its silence
             self._client.ask("safe")
-        except NoAnswer as error:
-            self._refusals.append(f"safe: {error}")
 
     def heartbeat(self, t: float) -> None:
         """Tell the device that the station lives; never raises."""
-        with contextlib.suppress(NoAnswer):  # a device that is not there shows by its silence
+        with contextlib.suppress(NoAnswer):  # as above
             self._client.send("heartbeat", t=t)
 
     def close(self) -> None:

@@ -147,6 +147,22 @@ def test_commands(runtime):
     client.close()
 
 
+def test_no_command_waits_for_a_process_that_comes_later(runtime):
+    run = Run.create("twin")
+    client = CommandClient(run.socket("station", "cmd"))
+    heard = []
+    with pytest.raises(NoAnswer):
+        client.request("mode", who="test", mode="PID", timeout=0.1)
+    with pytest.raises(NoAnswer):
+        client.send("mode", who="test", mode="PID")
+    server = CommandServer(run.socket("station", "cmd"), "station", {"mode": lambda who, mode: heard.append(mode)})
+    for _ in range(20):
+        server.serve(0.02)
+    assert heard == []
+    client.close()
+    server.close()
+
+
 def test_check_names_the_field():
     assert check("station", "mode", {"who": "a", "mode": 3}) == "mode: field 'mode' is int"
     assert check("station", "setpoint", {"who": "a", "name": "temperature", "value": True}) is not None

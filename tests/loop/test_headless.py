@@ -71,7 +71,7 @@ def test_halt_and_stop_from_another_shell(runtime: Path):
                 return ""
 
         assert processes.wait_for(lambda: mode() == "MANUAL", 20)
-        assert station.request("output", who="operator:test", name="heater", value=0.3) is not None
+        assert station.request("output", who="test", name="heater", value=0.3) is not None
         assert processes.wait_for(lambda: station.request("status")["outputs"]["heater"] > 0.2, 10)
         halted = subprocess.run(
             [sys.executable, "-m", "matstudio", "halt"], capture_output=True, text=True, check=False
@@ -80,7 +80,7 @@ def test_halt_and_stop_from_another_shell(runtime: Path):
         assert mode() == "SAFE"
         assert station.request("status")["outputs"]["heater"] == 0
         with pytest.raises(CommandError):
-            station.request("mode", who="operator:test", mode="PID")  # latched
+            station.request("mode", who="test", mode="PID")  # latched
         station.close()
         heard.close()
         stopped = subprocess.run(
