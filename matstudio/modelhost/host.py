@@ -17,7 +17,7 @@ from matstudio.bus.ring import RingError, RingReader
 from matstudio.bus.rundir import DEVICE, MODELHOST, Run
 from matstudio.domain.estimate import Estimate
 from matstudio.domain.process import Reading
-from matstudio.fusion.inverse_variance import fuse
+from matstudio.fusion.inverse_variance import MAX_AGE_S, fuse
 from matstudio.instruments.base import Description, Stream
 from matstudio.modalities.base import MODALITIES, Inverse, load
 
@@ -104,7 +104,10 @@ class ModelHost:
                 self._estimates[feed.stream.name] = estimate
                 self._publisher.send("estimate", estimate)
         if fresh:
-            self._publisher.send("state", fuse(self._estimates, self._readings, self._run.clock.now()))
+            clock = self._run.clock
+            # frames come at their rate of real time: with --speed they lie farther apart in run time
+            age = MAX_AGE_S * max(1.0, clock.speed)
+            self._publisher.send("state", fuse(self._estimates, self._readings, clock.now(), age))
         if now - self._told >= 1.0:
             self._told = now
             self._publisher.send("models", self.models())
