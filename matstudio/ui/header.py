@@ -171,12 +171,17 @@ class HeaderView(QFrame):
         box.setSpacing(1)
         self._name, self._line = Elided("MatStudio"), label("", "dim")
         self._name.setFont(scaled(self._name.font(), 1.25, True))
-        self._name.setFixedWidth(self.fontMetrics().horizontalAdvance("station silent 00.0 s") + 4)
+        self._name_room(230)
         box.addStretch(1)
         box.addWidget(self._name)
         box.addWidget(self._line)
         box.addStretch(1)
         return box
+
+    def _name_room(self, most: int) -> None:
+        """As wide as the longest line of the connection, and up to `most` pixels for a longer name."""
+        least = self.fontMetrics().horizontalAdvance("station silent 00.0 s") + 4
+        self._name.setFixedWidth(max(least, min(most, self._name.sizeHint().width() + 4)))
 
     def _modes(self, keys: dict[str, str]) -> QGridLayout:
         grid = QGridLayout()
@@ -225,7 +230,9 @@ class HeaderView(QFrame):
 
     def show_header(self, h: Header) -> None:
         """Show what the presenter says."""
-        self._name.set_text(h.name, dim=False)
+        if h.name != self._name.text():
+            self._name.set_text(h.name, dim=False)
+            self._name_room(230 if h.settable else 420)  # a replay has fewer figures
         self._line.setText(h.line)
         restyle(self._line, "role", h.line_level or "dim")
         for mode, button in self._buttons_by_mode.items():

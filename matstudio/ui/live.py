@@ -16,6 +16,7 @@ from matstudio.domain.process import Limits, Mode, Quality, Reading
 SILENT_S = 1.0
 STALE_S = 1.0
 STATE_STALE_S = 5.0
+CLOSED = (Mode.PID, Mode.ADVISE, Mode.POLICY, Mode.HOLD)
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,14 @@ class Live:
         found = (self.status.get(part) or {}).get(name)
         return float(found) if isinstance(found, (int, float)) else None
 
+    def setpoint(self, name: str) -> float | None:
+        """What is wanted of a value; None where nobody wants anything and the station's setpoint tracks the value."""
+        wanted = self.number("setpoints", name)
+        found = (self.status.get("readings") or {}).get(name)
+        if self.mode not in CLOSED and isinstance(found, Reading) and wanted == found.value:
+            return None
+        return wanted
+
     def has(self, name: str) -> bool:
         """Whether the device has a reading of that name, as far as is known."""
         if self.description is not None:
@@ -104,7 +113,7 @@ class Live:
     def reading(self, name: str, setpoint: str | None = None) -> Value:
         """A process value, stale where it is old or the station is silent."""
         found = self.status.get("readings", {}).get(name)
-        wanted = self.number("setpoints", setpoint) if setpoint else None
+        wanted = self.setpoint(setpoint) if setpoint else None
         if not isinstance(found, Reading):
             return Value(setpoint=wanted)
         silence = self.silence("status")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtGui import QFont, QPalette
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -20,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from matstudio.ui.parts import Elided, label
 from matstudio.ui.present.log import AlarmRow, Entry
+from matstudio.widgets.colours import scheme
 
 _ROWS = 1000
 _NONE = QModelIndex()
@@ -33,6 +35,7 @@ class Table(QAbstractTableModel):
         super().__init__(parent)
         self._heads = heads
         self._rows: list[tuple[str, ...]] = []
+        self._looks: list[tuple[str, bool]] = []
 
     def rowCount(self, parent: AnyIndex = _NONE) -> int:
         return 0 if parent.isValid() else len(self._rows)
@@ -43,6 +46,16 @@ class Table(QAbstractTableModel):
     def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
             return self._rows[index.row()][index.column()]
+        if index.row() < len(self._looks):
+            level, bold = self._looks[index.row()]
+            if role == Qt.ItemDataRole.ForegroundRole and level:
+                view = self.parent()
+                colours = scheme(view.palette() if isinstance(view, QWidget) else QPalette())
+                return colours.bad if level == "bad" else colours.caution
+            if role == Qt.ItemDataRole.FontRole and bold:
+                font = QFont()
+                font.setBold(True)
+                return font
         return None
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -50,12 +63,12 @@ class Table(QAbstractTableModel):
             return self._heads[section]
         return None
 
-    def set_rows(self, rows: list[tuple[str, ...]]) -> None:
-        """Show these rows instead."""
-        if rows == self._rows:
+    def set_rows(self, rows: list[tuple[str, ...]], looks: Sequence[tuple[str, bool]] = ()) -> None:
+        """Show these rows instead; `looks`: of each row its level ("", "caution", "bad") and whether it is bold."""
+        if (rows, list(looks)) == (self._rows, self._looks):
             return
         self.beginResetModel()
-        self._rows = rows
+        self._rows, self._looks = rows, list(looks)
         self.endResetModel()
 
     def rows(self) -> list[tuple[str, ...]]:
@@ -151,7 +164,8 @@ class LogView(QWidget):
             return
         chosen = self._chosen()
         self._alarm_rows = rows
-        self._alarms.set_rows([(r.time, r.priority, r.state, r.text) for r in rows])
+        table = [(r.time, r.priority, r.state, r.text) for r in rows]
+        self._alarms.set_rows(table, [(r.level, r.open and bool(r.level)) for r in rows])
         for i, row in enumerate(rows):
             if chosen is not None and row.id == chosen.id:
                 self._alarms_view.selectRow(i)

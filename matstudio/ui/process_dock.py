@@ -107,7 +107,7 @@ class Card(QFrame):
         restyle(self._value, "role", {"good": "name", "stale": "dim"}.get(v.quality, "bad"))
         restyle(self, "abnormal", "true" if v.quality == "bad" else "false")
         self._limits.set_text(state.limits if v.quality == "good" else f"{v.quality} value")
-        self._edit.show_value(number(v.setpoint, self._row.digits))
+        self._edit.show_value(number(v.setpoint, self._row.digits + self._row.fine))
         self._bar.set_fraction(state.fraction)
         self._output.setText(state.output)
         for edit in (self._edit, self._manual):

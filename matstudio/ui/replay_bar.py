@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QPushButton, QSlider
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QPushButton, QSlider, QVBoxLayout
 
-from matstudio.ui.parts import label
+from matstudio.ui.parts import Elided, label
 from matstudio.ui.present.status_line import Replay
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 50.0)
@@ -24,8 +24,11 @@ class ReplayBar(QFrame):
         super().__init__()
         self.setObjectName("header")
         self._state: Replay | None = None
-        row = QHBoxLayout(self)
-        row.setContentsMargins(12, 4, 12, 4)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(12, 4, 12, 4)
+        box.setSpacing(2)
+        row = QHBoxLayout()
+        box.addLayout(row)
         row.setSpacing(10)
         self._button = QPushButton("Pause")
         self._button.setMinimumWidth(self._button.fontMetrics().horizontalAdvance("Pause") + 36)
@@ -51,6 +54,9 @@ class ReplayBar(QFrame):
         row.addWidget(self._text)
         row.addWidget(label("speed", "dim"))
         row.addWidget(self._speed)
+        self._notes = Elided()
+        self._notes.hide()
+        box.addWidget(self._notes)
         self.hide()
 
     def show_replay(self, state: Replay | None) -> None:
@@ -59,6 +65,9 @@ class ReplayBar(QFrame):
         self.setVisible(state is not None)
         if state is None:
             return
+        self._notes.set_text("; ".join(state.notes))
+        self._notes.setToolTip("\n".join(state.notes))
+        self._notes.setVisible(bool(state.notes))
         self._button.setText("Pause" if state.playing else "Play")
         self._text.setText(state.text)
         self._slider.setEnabled(state.duration > 0)

@@ -111,6 +111,7 @@ QPushButton#halt {{ background: {bad}; color: {bad_text}; border: 2px solid {bad
 QPushButton#halt:pressed {{ background: {bad_ink}; }}
 QPushButton#box {{ text-align: left; padding: 3px 10px; }}
 QPushButton[level="caution"] {{ background: {caution}; color: {caution_text}; border: 1px solid {caution}; }}
+QPushButton[level="steady"] {{ border: 2px solid {caution}; }}
 QPushButton[level="bad"] {{ background: {bad}; color: {bad_text}; border: 1px solid {bad_ink}; }}
 QFrame#notice[level="bad"] {{ background: {bad}; }}
 QFrame#notice[level="bad"] QLabel {{ color: {bad_text}; font-weight: 600; }}

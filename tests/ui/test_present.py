@@ -144,7 +144,36 @@ def test_alarms_are_counted_until_acknowledged(live: Live):
     box = header.alarm_box(live)
     assert box == {"alarms": "2 alarms", "alarms_line": "1 to acknowledge", "alarms_level": "bad"}
     rows = log.alarms(live)
-    assert [(r.id, r.open, r.state) for r in rows] == [("a", True, "new"), ("b", False, "acknowledged")]
+    assert [(r.id, r.open, r.state, r.level) for r in rows] == [
+        ("a", True, "new", "bad"),
+        ("b", False, "acknowledged", "caution"),
+    ]
+
+
+def test_an_alarm_that_returned_does_not_look_active(live: Live):
+    gone = {"id": "a", "text": "sensor", "priority": "high", "state": "RTN_UNACK", "t": 10.0}
+    active = {"id": "b", "text": "disk", "priority": "low", "state": "ACK", "t": 5.0}
+    live.take("status", status(alarms=(gone,)))
+    assert header.alarm_box(live) == {
+        "alarms": "1 alarm",
+        "alarms_line": "returned, 1 to acknowledge",
+        "alarms_level": "steady",
+    }
+    live.take("status", status(alarms=(gone, active)))
+    assert [(r.id, r.level) for r in log.alarms(live)] == [("b", "caution"), ("a", "")]
+    live.take("status", status(alarms=(active,)))
+    assert header.alarm_box(live)["alarms_line"] == "active, acknowledged"
+    assert header.alarm_box(live)["alarms_level"] == "steady"
+
+
+@pytest.mark.parametrize(("mode", "shown"), [("OFF", None), ("MANUAL", None), ("PID", 625.4), ("HOLD", 625.4)])
+def test_a_setpoint_that_only_tracks_the_value_is_not_shown(live: Live, mode: str, shown: float | None):
+    live.take("status", status(mode=mode, setpoints={"temperature": 625.4}))
+    assert header.present(live).figures["temperature"].setpoint == shown
+    assert process.present(live).rows["temperature"].value.setpoint == shown
+    live.take("status", status(mode="OFF", setpoints={"temperature": 640.0}))
+    assert header.present(live).figures["temperature"].setpoint is None
+    assert process.present(live).rows["temperature"].value.setpoint == 640.0
 
 
 def test_banner(live: Live):
@@ -249,9 +278,17 @@ def test_analysed_rate_from_counts(live: Live, now: Now):
 def test_replay_state(live: Live):
     assert status_line.replay(live) is None
     live.take("description", Description("Ti", "replay", (), {}, (), {"duration": 120.0}))
-    live.take("readings", {"t": 1.0, "readings": (), "state": {"position": 61.0, "playing": False, "speed": 2.0}})
+    live.take(
+        "readings",
+        {
+            "t": 1.0,
+            "readings": (),
+            "state": {"position": 61.0, "playing": False, "speed": 2.0, "notes": ["0.1 s assumed"]},
+        },
+    )
     r = status_line.replay(live)
     assert (r.position, r.duration, r.playing, r.speed) == (61.0, 120.0, False, 2.0)
+    assert r.notes == ("0.1 s assumed",)
     assert r.text == "1:01 min of 2:00 min  2×  paused"
 
 

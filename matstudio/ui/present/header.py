@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from matstudio.domain.process import Mode
-from matstudio.ui.live import SILENT_S, Live, Value
+from matstudio.ui.live import CLOSED, SILENT_S, Live, Value
 
 CHOICES = (Mode.MANUAL, Mode.PID, Mode.ADVISE, Mode.POLICY)
 FIGURES = (
     # key, title, unit, digits
     ("temperature", "T", "K", 1),
-    ("pressure", "P", "GPa", 3),
+    ("pressure", "P", "GPa", 2),
     ("composition", "Au fraction", "1", 3),
     ("order_parameter", "Order S", "1", 3),
     ("free_energy", "Free energy F", "meV/atom", 2),
@@ -22,7 +22,7 @@ FIGURES = (
 
 @dataclass(frozen=True)
 class Header:
-    """What the header shows; levels are "", "caution" or "bad".
+    """What the header shows; levels are "", "steady", "caution" or "bad".
 
     Args:
         name, line, line_level: the device, and how it is connected.
@@ -58,6 +58,8 @@ def present(live: Live) -> Header:
     mode = live.mode
     rec, rec_line, rec_level = recording(live)
     figures = {key: live.reading(key, key) for key in ("temperature", "pressure", "composition") if live.has(key)}
+    if mode not in CLOSED and "temperature" in figures:  # one that waits in OFF or MANUAL does not count yet
+        figures["temperature"] = replace(figures["temperature"], setpoint=None)
     fused = {key: live.fused(key) for key in ("order_parameter", "free_energy")}
     figures |= {key: v for key, v in fused.items() if live.settable or not math.isnan(v.value)}
     return Header(
@@ -130,17 +132,23 @@ def elapsed(live: Live) -> str:
 
 
 def alarm_box(live: Live) -> dict[str, str]:
-    """Number of alarms, the worst in words, and a level that stays until it is acknowledged."""
+    """Number of alarms, what they wait for, and a level.
+
+    "bad" or "caution": a new one is active; "steady": all that are active were acknowledged, or all have returned to normal and wait to be acknowledged (ISA-18.2).
+    """
     alarms = live.status.get("alarms") or ()
     if not live.status:
         return {"alarms": "– alarms", "alarms_line": "not known", "alarms_level": ""}
     if not alarms:
         return {"alarms": "0 alarms", "alarms_line": "normal", "alarms_level": ""}
     new = [a for a in alarms if a["state"] != "ACK"]
+    here = [a for a in alarms if a["state"] != "RTN_UNACK"]
     text = "1 alarm" if len(alarms) == 1 else f"{len(alarms)} alarms"
-    line = f"{len(new)} to acknowledge" if new else "all acknowledged"
-    urgent = any(a["priority"] == "high" and a["state"] == "UNACK" for a in new)
-    level = "bad" if urgent else "caution" if new else ""
+    if not here:
+        return {"alarms": text, "alarms_line": f"returned, {len(new)} to acknowledge", "alarms_level": "steady"}
+    line = f"{len(new)} to acknowledge" if new else "active, acknowledged"
+    fresh = [a["priority"] for a in here if a["state"] == "UNACK"]
+    level = "bad" if "high" in fresh else "caution" if fresh else "steady"
     return {"alarms": text, "alarms_line": line, "alarms_level": level}
 
 

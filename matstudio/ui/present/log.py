@@ -9,7 +9,7 @@ from typing import Any
 
 from matstudio.ui.live import Live
 
-ALARM_STATES = {"UNACK": "new", "ACK": "acknowledged", "RTN_UNACK": "gone, new"}
+ALARM_STATES = {"UNACK": "new", "ACK": "acknowledged", "RTN_UNACK": "returned"}
 _ORDER = {"high": 0, "medium": 1, "low": 2}
 
 
@@ -26,7 +26,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class AlarmRow:
-    """One alarm; `open`: it still waits to be acknowledged."""
+    """One alarm.
+
+    `open`: it still waits to be acknowledged; `level`: "bad" or "caution" while it is active, "" once the condition has
+    returned to normal.
+    """
 
     id: str
     time: str
@@ -34,6 +38,7 @@ class AlarmRow:
     state: str
     text: str
     open: bool
+    level: str
 
 
 def entry(event: Mapping[str, Any]) -> Entry:
@@ -56,9 +61,11 @@ def clock(wall: Any) -> str:
 
 
 def alarms(live: Live) -> tuple[AlarmRow, ...]:
-    """The alarms, those to acknowledge first, then by priority, the newest first."""
+    """The alarms: new ones first, then those acknowledged, then those returned; by priority, the newest first."""
+    place = {"UNACK": 0, "ACK": 1}
     found = sorted(
-        live.status.get("alarms") or (), key=lambda a: (a["state"] == "ACK", _ORDER.get(a["priority"], 3), -a["t"])
+        live.status.get("alarms") or (),
+        key=lambda a: (place.get(a["state"], 2), _ORDER.get(a["priority"], 3), -a["t"]),
     )
     return tuple(
         AlarmRow(
@@ -68,6 +75,7 @@ def alarms(live: Live) -> tuple[AlarmRow, ...]:
             ALARM_STATES.get(a["state"], a["state"]),
             a["text"],
             a["state"] != "ACK",
+            "" if a["state"] == "RTN_UNACK" else "bad" if a["priority"] == "high" else "caution",
         )
         for a in found
     )

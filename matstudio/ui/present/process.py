@@ -19,6 +19,7 @@ class Row:
     Args:
         name: of reading and setpoint. title, unit, digits: as shown.
         actuator: whose output the bar shows. percent: whether that output is a fraction shown in %.
+        fine: decimals more in setpoint and output than in the value, whose last ones would be the sensor's noise.
     """
 
     name: str
@@ -27,11 +28,12 @@ class Row:
     digits: int
     actuator: str
     percent: bool = False
+    fine: int = 0
 
 
 ROWS = (
     Row("temperature", "Temperature", "K", 1, "heater", percent=True),
-    Row("pressure", "Pressure", "GPa", 3, "pressure"),
+    Row("pressure", "Pressure", "GPa", 2, "pressure", fine=1),
     Row("composition", "Composition (Au fraction)", "1", 3, "composition"),
 )
 
@@ -76,7 +78,7 @@ def _row(live: Live, row: Row) -> RowState:
     elif row.percent:
         text = f"{number(100 * output, 1)} %"
     else:
-        text = with_unit(output, row.unit, row.digits)
+        text = with_unit(output, row.unit, row.digits + row.fine)
     return RowState(
         live.reading(row.name, row.name), limits_text(live.limits(row.name), row.unit), text, fraction, locked(live)
     )

@@ -67,13 +67,14 @@ def uptime(live: Live) -> str:
 
 @dataclass(frozen=True)
 class Replay:
-    """Where a replay is: seconds of the recording, and whether it plays."""
+    """Where a replay is: seconds of the recording, whether it plays, and what was assumed or left out."""
 
     position: float
     duration: float
     playing: bool
     speed: float
     text: str
+    notes: tuple[str, ...] = ()
 
 
 def replay(live: Live) -> Replay | None:
@@ -85,7 +86,8 @@ def replay(live: Live) -> Replay | None:
     speed = float(state.get("speed") or 1.0)
     playing = bool(state.get("playing", True))
     text = f"{minutes(position)} of {minutes(duration)}  {speed:g}×" + ("" if playing else "  paused")
-    return Replay(position, duration, playing, speed, text)
+    notes = tuple(str(n) for n in state.get("notes") or ())
+    return Replay(position, duration, playing, speed, text, notes)
 
 
 def minutes(seconds: float) -> str:
