@@ -9,6 +9,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
+from matstudio.ui.parts import label
 from matstudio.ui.present.trends import Series, Trends, limits, ticks
 from matstudio.widgets.colours import mix, scheme
 from matstudio.widgets.text import number, scaled
@@ -32,9 +33,9 @@ def ages(span: float) -> list[tuple[float, str]]:
 class TrendPlot(QWidget):
     """One trend: line, band of one standard deviation, dashed setpoint."""
 
-    def __init__(self, title: str, digits: int, least: float, ages: bool) -> None:
+    def __init__(self, title: str, digits: int, least: float) -> None:
         super().__init__()
-        self._title, self._digits, self._least, self._ages = title, digits, least, ages
+        self._title, self._digits, self._least, self._ages = title, digits, least, False
         self._series: Series | None = None
         self._now, self._span = 0.0, SPANS[0]
         self.setAccessibleName(f"Trend of {title}")
@@ -44,6 +45,10 @@ class TrendPlot(QWidget):
         """Show the last `span` seconds of a series up to run time `now`, s."""
         self._series, self._now, self._span = series, now, span
         self.update()
+
+    def show_ages(self, shown: bool) -> None:
+        """Write the ages below the plot, or leave them to the one below it."""
+        self._ages = shown
 
     def sizeHint(self) -> QSize:
         return QSize(280, 96)
@@ -149,7 +154,7 @@ def _parts(values: np.ndarray) -> list[slice]:
 
 
 class TrendsView(QWidget):
-    """The three trends, one below the other."""
+    """The trends one below the other; one without any value is left out."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -158,14 +163,22 @@ class TrendsView(QWidget):
         box.setSpacing(2)
         self._plots = {}
         for key, title, digits, least in ROWS:
-            self._plots[key] = TrendPlot(title, digits, least, key == ROWS[-1][0])
+            self._plots[key] = TrendPlot(title, digits, least)
+            self._plots[key].hide()
             box.addWidget(self._plots[key], 1)
+        self._empty = label("nothing to show yet", "dim")
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        box.addWidget(self._empty)
 
     def show_trends(self, trends: Trends, now: float) -> float:
         """Show what was kept, up to run time `now`, s; returns how many seconds are shown."""
         every = {key: trends.trends[key].series() for key in self._plots}
         oldest = min((now - s.t[0] for s in every.values() if s.t.size), default=0.0)
         span = next((x for x in SPANS if x >= oldest), SPANS[-1])
+        told = [key for key, s in every.items() if np.isfinite(s.value).any()]
         for key, plot in self._plots.items():
+            plot.show_ages(bool(told) and key == told[-1])
+            plot.setVisible(key in told)
             plot.show_series(every[key], now, span)
+        self._empty.setVisible(not told)
         return span
