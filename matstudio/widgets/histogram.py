@@ -44,7 +44,7 @@ class _Curve(GraphView):
 
 
 class Levels(QWidget):
-    """Histogram (square root of the pixel numbers), levels and a button that lets them follow the frames again.
+    """Histogram (square root of the pixel numbers), levels and, where they are held, a button that frees them.
 
     Args:
         canvas: whose levels these are.
@@ -56,12 +56,13 @@ class Levels(QWidget):
         self._canvas = canvas
         self._setting = False
         self._text = Line("dim")
+        self._text.set_text("Levels held")
         self._auto = QPushButton("Auto")
         self._auto.setToolTip("Let the levels follow the frames (1 % to 99.7 % of the pixels)")
         self._auto.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self._curve = _Curve()
         self._curve.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self._curve.setFixedHeight(round(self.fontMetrics().height() * 4.5))
+        self._curve.setFixedHeight(round(self.fontMetrics().height() * 4))
         self._text.setMinimumHeight(self._auto.sizeHint().height())
         head = QHBoxLayout()
         head.addWidget(self._text, 1)
@@ -69,8 +70,8 @@ class Levels(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
-        layout.addLayout(head)
         layout.addWidget(self._curve)
+        layout.addLayout(head)
         self._auto.clicked.connect(canvas.follow_levels)
         self._curve.region.sigRegionChanged.connect(self._dragged)
         canvas.measured.connect(self._measured)
@@ -86,7 +87,12 @@ class Levels(QWidget):
         self._curve.region.setRegion((low, high))
         self._setting = False
         self._auto.setVisible(not follow)
-        self._text.set_text("Levels auto" if follow else "Levels held")
+        self._text.setVisible(not follow)
+        self._curve.setToolTip(
+            "Levels follow the frames (1 % to 99.7 % of the pixels); drag a line to hold them"
+            if follow
+            else "Levels are held; Auto lets them follow the frames"
+        )
 
     def _dragged(self) -> None:
         if not self._setting:

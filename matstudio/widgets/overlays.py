@@ -30,9 +30,11 @@ class Points(pg.ScatterPlotItem):
         self.setZValue(10)
 
     def fit(self, pixels: float) -> None:
-        """Choose the size: a quarter of the marks' spacing (`pixels` on the screen), from 3 to 8 pixels."""
-        size = int(np.clip(round(pixels / 4), 3, 8))
+        """Choose the size: a fifth of the marks' spacing (`pixels` on the screen), from 2 to 8 pixels; those so small
+        that the casing would hide them have none."""
+        size = int(np.clip(round(pixels / 5), 2, 8))
         if size != self.opts["size"]:
+            self.setPen(pg.mkPen(CASING, width=0.7) if size > 4 else None)
             self.setSize(size)
 
     def place(self, x: np.ndarray, y: np.ndarray, values: np.ndarray | None) -> None:

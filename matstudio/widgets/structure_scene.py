@@ -93,7 +93,7 @@ class Scene:
         flat = abs(elevation) == 90
         camera.fov = 0 if flat else 20
         extent = max(high[:2] - low[:2]) if flat else np.linalg.norm(high - low)
-        camera.scale_factor = float(extent + 2 * _DIAMETER) * (1.15 if flat else 1.0)
+        camera.scale_factor = float(extent + 2 * _DIAMETER) * (1.07 if flat else 0.9)
         self._canvas.update()
 
     def close(self) -> None:

@@ -30,6 +30,13 @@ def decimals(sigma: float) -> int:
     return min(max(-exponent + (1 if lead < 2 else 0), 0), 6)
 
 
+def two_digits(sigma: float) -> int:
+    """Decimals at which `sigma` shows two significant digits; within 0..6."""
+    if not math.isfinite(sigma) or sigma <= 0:
+        return 1
+    return min(max(1 - math.floor(math.log10(sigma)), 0), 6)
+
+
 def with_sigma(value: float | None, sigma: float | None = None, unit: str = "1") -> str:
     """ "3.748 ± 0.004 Å": value and one standard deviation with the same decimals; unit "1" is left out."""
     tail = "" if unit in ("", "1") else f" {unit}"

@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen, QP
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from matstudio.widgets.colours import scheme
-from matstudio.widgets.text import decimals, duration, number, scaled
+from matstudio.widgets.text import duration, number, scaled, two_digits
 
 _BIG, _SMALL = 1.75, 0.85
 
@@ -54,7 +54,7 @@ class ValueLabel(QWidget):
         if setpoint is not None and math.isfinite(setpoint):
             parts.append(f"set {number(setpoint, self._digits)}")
         if sigma is not None and math.isfinite(sigma) and not missing:
-            parts.append(f"± {number(sigma, max(self._digits, min(decimals(sigma), self._digits + 1)))}")
+            parts.append(f"± {number(sigma, min(two_digits(sigma), self._digits + 2))}")
         if quality != "good":
             parts.append(quality if age is None else f"{quality} {duration(age)}")
         elif missing:

@@ -159,6 +159,10 @@ class FrameViewer(QWidget):
         """Rows (label, value) that come before the quantities."""
         return []
 
+    def notes(self, estimate: Estimate) -> tuple[str, ...]:
+        """Lines below the quantities."""
+        return estimate.notes
+
     def toggle(self, text: str, checked: bool = True) -> QCheckBox:
         """A new switch for an overlay, below the rows."""
         box = QCheckBox(text)
@@ -180,10 +184,10 @@ class FrameViewer(QWidget):
                 continue
             label = self.LABELS.get(name) or (name[:1].upper() + name[1:]).replace("_", " ")
             rows.append((label, with_sigma(q.value, q.sigma, q.unit)))
-        rows.append(("Model", f"{estimate.model.name} {estimate.model.version}"))
-        rows.append(("Latency", f"{1000 * estimate.seconds:.0f} ms" if math.isfinite(estimate.seconds) else "–"))
+        latency = f", {1000 * estimate.seconds:.0f} ms" if math.isfinite(estimate.seconds) else ""
+        rows.append(("Model", f"{estimate.model.name} {estimate.model.version}{latency}"))
         self._rows.set_rows(rows, self._stale)
-        notes = "\n".join(estimate.notes)
+        notes = "\n".join(self.notes(estimate))
         if notes != self._notes.text():
             self._notes.setText(notes)
         self._notes.setVisible(bool(notes))

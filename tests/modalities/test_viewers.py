@@ -96,8 +96,7 @@ def test_shows_frame_estimate_and_rates(kind: str, qtbot) -> None:
     rows = dict(view._rows.rows())
     assert rows["Order S"] == "0.31 ± 0.03"
     assert rows["Lattice a"] == "3.748 ± 0.004 Å"
-    assert rows["Model"] == "baseline 1.0"
-    assert rows["Latency"] == "58 ms"
+    assert rows["Model"] == "baseline 1.0, 58 ms"
     assert view._notes.text() == "faint"
     view.set_stats("replay")
     assert view._stats.text() == "replay"
@@ -194,6 +193,9 @@ def test_columns_are_drawn_with_their_uncertainty(qtbot) -> None:
     view = viewer("image", qtbot)
     view.show_frame(image())
     view.show_estimate(ESTIMATES["image"])
+    assert not view.canvas.layer("uncertainty").isVisible()
+    view._uncertainty.setChecked(True)
+    assert view.canvas.layer("uncertainty").isVisible()
     rows = dict(view._rows.rows())
     assert rows["Columns"] == "3 found"
     assert rows["Position σ"] == "0.9 pm"

@@ -126,8 +126,10 @@ def test_dragging_the_histogram_holds_the_levels(canvas: ImageCanvas, qtbot) -> 
     levels._curve.region.setRegion((100, 200))
     assert canvas.levels == (100, 200)
     assert not canvas.levels_follow
+    assert levels._auto.isVisible()
     levels._auto.click()
     assert canvas.levels_follow
+    assert levels._auto.isHidden()
     assert canvas.levels[1] > 4000
 
 

@@ -50,7 +50,7 @@ def test_value_label_tells_value_sigma_setpoint_and_state(qtbot) -> None:
     label = ValueLabel("T", "K", 1)
     qtbot.addWidget(label)
     label.set_value(625.42, sigma=0.31, setpoint=626.0)
-    assert label.text() == "T 625.4 K set 626.0  ± 0.3"
+    assert label.text() == "T 625.4 K set 626.0  ± 0.31"
     label.set_value(625.42, age=3.2, quality="stale")
     assert label.text() == "T 625.4 K stale 3.2 s"
     label.set_value(math.nan)

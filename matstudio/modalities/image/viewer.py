@@ -36,9 +36,10 @@ class Viewer(FrameViewer):
         self.stage.addWidget(self.canvas)
         self.column.addWidget(Levels(self.canvas))
         self._columns = self.toggle("columns")
-        self._uncertainty = self.toggle("uncertainty")
+        self._uncertainty = self.toggle("uncertainty", False)
         self._columns.toggled.connect(lambda on: self.canvas.set_layer_visible("columns", on))
         self._uncertainty.toggled.connect(lambda on: self.canvas.set_layer_visible("uncertainty", on))
+        self.canvas.set_layer_visible("uncertainty", False)
         self._times = 0
 
     def set_colormap(self, name: str) -> None:
@@ -73,6 +74,10 @@ class Viewer(FrameViewer):
             text = f"{number(typical, 2)} px" if in_pm is None else f"{number(typical * abs(axis.scale) * in_pm, 1)} pm"
             rows.append(("Position σ", text))
         return rows
+
+    def notes(self, estimate: Estimate) -> tuple[str, ...]:
+        """Lines below the quantities, without the number of columns, which stands above."""
+        return tuple(n for n in estimate.notes if not n.removesuffix(" columns").isdigit())
 
     def _choose_times(self, sigma: np.ndarray) -> None:
         """Draw sigma so many times enlarged that it can be seen: about an eighth of the columns' spacing."""
