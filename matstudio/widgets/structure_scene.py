@@ -81,7 +81,10 @@ class Scene:
         ends = start + arm * np.eye(3)
         pairs = np.stack([np.repeat(start[None], 3, 0), ends], 1).reshape(-1, 3)
         self._axes.set_data(pos=pairs, color=(*self._text, 1.0))
-        self._names.pos = start + 1.25 * arm * np.eye(3)
+        aside = np.array(
+            [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [-0.35, -0.35, 0.0]]
+        )  # z is seen too where one looks along it
+        self._names.pos = start + arm * (1.25 * np.eye(3) + aside)
         self._canvas.update()
 
     def look(self, elevation: float, azimuth: float, cell: np.ndarray) -> None:

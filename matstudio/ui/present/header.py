@@ -132,9 +132,10 @@ def elapsed(live: Live) -> str:
 
 
 def alarm_box(live: Live) -> dict[str, str]:
-    """Number of alarms, what they wait for, and a level.
+    """Number of alarms, what they wait for, and a level (ISA-18.2).
 
-    "bad" or "caution": a new one is active; "steady": all that are active were acknowledged, or all have returned to normal and wait to be acknowledged (ISA-18.2).
+    "bad" or "caution": a new one is active; "steady": all that are active were acknowledged, or all have returned to
+    normal and wait to be acknowledged.
     """
     alarms = live.status.get("alarms") or ()
     if not live.status:
