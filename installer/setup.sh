@@ -4,10 +4,12 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=$root/.venv
 
-# Debian packages: Python itself, and what a Qt window with OpenGL needs, on a real or a virtual screen.
+# Debian packages: Python itself, and what a Qt window with OpenGL needs, on a real or a virtual screen. Where a
+# package has another name in a newer release, both stand here, joined with a bar.
 packages="python3 python3-venv xvfb xauth xdotool libegl1 libgl1 libgl1-mesa-dri libglx-mesa0 libopengl0
  libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0 libxcb-xkb1 libxcb-image0
- libxcb-render-util0 libxcb-xinerama0 libdbus-1-3 libfontconfig1 fonts-dejavu-core fonts-noto-cjk"
+ libxcb-render-util0 libxcb-xinerama0 libdbus-1-3 libfontconfig1 libglib2.0-0|libglib2.0-0t64
+ fonts-dejavu-core fonts-noto-cjk"
 
 say() { printf 'MatStudio: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -16,7 +18,8 @@ system_packages() {
   command -v dpkg-query >/dev/null && command -v apt-get >/dev/null || return 0
   local missing=() name
   for name in $packages; do
-    dpkg-query -W -f='${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || missing+=("$name")
+    # shellcheck disable=SC2086
+    { dpkg-query -W -f='${Status}\n' ${name//|/ } 2>/dev/null || true; } | grep -q 'ok installed' || missing+=("${name%%|*}")
   done
   [ ${#missing[@]} -eq 0 ] && return 0
   local as_root=()
@@ -52,7 +55,7 @@ setup() {
   [ -x "$venv/bin/python" ] && "$venv/bin/python" -c '' 2>/dev/null || "$python" -m venv --clear "$venv" \
     || die "cannot make $venv"
   say "installing Python packages into $venv (a few minutes the first time)"
-  "$venv/bin/python" -m pip install -q --disable-pip-version-check -c "$root/installer/constraints.txt" \
+  "$venv/bin/python" -m pip install -q --disable-pip-version-check --use-pep517 -c "$root/installer/constraints.txt" \
     -e "$root${extra:+[$extra]}" || die "pip install failed"
   printf '%s %s\n' "$wanted" "$extra" >"$stamp"
 }
