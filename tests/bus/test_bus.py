@@ -1,6 +1,7 @@
 import os
 import threading
 
+import msgpack
 import numpy as np
 import pytest
 from hypothesis import given
@@ -54,6 +55,14 @@ def test_wire_builds_nothing_unknown():
 
     with pytest.raises(wire.WireError, match="unknown value 'Path'"):
         wire.unpack(msgpack.packb({"!": "Path", "x": 1}))
+
+
+@pytest.mark.parametrize("dtype", [",", "O", "(2,)f8", "f8,,", "U99999999", "", {}, 5])
+def test_wire_reads_no_dtype_but_plain_numbers(dtype):
+    """numpy evaluates parts of other dtypes, and raises a SyntaxError for some."""
+    array = msgpack.ExtType(1, msgpack.packb((dtype, (1,))) + bytes(8))
+    with pytest.raises(wire.WireError):
+        wire.unpack(msgpack.packb({"x": array}))
 
 
 def test_ring_newest_and_in_order(tmp_path):
@@ -145,6 +154,44 @@ def test_commands(runtime):
     with pytest.raises(NoAnswer):
         client.request("ping", timeout=0.1)
     client.close()
+
+
+def test_no_command_ends_its_receiver(runtime):
+    run = Run.create("twin")
+
+    def mode(who, mode):
+        raise {"a": KeyError, "b": TypeError, "c": AttributeError}.get(mode, RuntimeError)("x" * 10_000)
+
+    server = CommandServer(run.socket("station", "cmd"), "station", {"mode": mode, "status": lambda: {"x": object()}})
+    client = CommandClient(run.socket("station", "cmd"))
+    stop = threading.Event()
+    died = []
+
+    def serve():
+        try:
+            while not stop.is_set():
+                server.serve(0.02)
+        except Exception as error:
+            died.append(error)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        for mode_ in "abc":
+            with pytest.raises(CommandError, match=r"^mode: \w+Error: .{,500}$"):
+                client.request("mode", who="ana", mode=mode_)
+        with pytest.raises(CommandError, match="cannot be sent: object"):
+            client.request("status")
+        for who in ("x" * 101, "x" * 10**6):
+            with pytest.raises(CommandError, match=r"^mode: field 'who' has \d+ characters, more than 100$"):
+                client.request("mode", who=who, mode="PID")
+        assert client.request("ping") == {}
+    finally:
+        stop.set()
+        thread.join()
+        client.close()
+        server.close()
+    assert died == []
 
 
 def test_no_command_waits_for_a_process_that_comes_later(runtime):
