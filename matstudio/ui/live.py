@@ -130,6 +130,9 @@ class Live:
         if quantity is None:
             return Value()
         age = self.silence("state")
+        measured = self.reading("temperature") if name == "free_energy" else Value()
+        if measured.quality != "good":  # it was worked out with that temperature
+            return Value(quantity.value, quantity.sigma, None, measured.age, measured.quality)
         return Value(quantity.value, quantity.sigma, None, age, "stale" if age > STATE_STALE_S else "good")
 
     @property

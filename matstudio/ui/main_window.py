@@ -76,6 +76,7 @@ class MainWindow(QMainWindow):
 
     def start(self) -> None:
         """Attach to the run. What takes long to import is made after the first paint."""
+        self.setFocus()  # a key pressed by chance must not begin a setpoint
         self.session.start()
         self._timer.start()
         QTimer.singleShot(50, self, self._prepare)

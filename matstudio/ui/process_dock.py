@@ -76,6 +76,7 @@ class Card(QFrame):
         self._value.setMinimumWidth(self._value.fontMetrics().horizontalAdvance("−00.000"))
         self._edit = NumberEdit(f"{row.title} setpoint" + (f" in {unit}" if unit else ""))
         self._edit.setFixedWidth(self.fontMetrics().horizontalAdvance("00000.00") + 16)
+        self._edit.setPlaceholderText("none")
         self._edit.sent.connect(self._send_setpoint)
         grid.addWidget(self._value, 2, 0)
         grid.addWidget(self._edit, 2, 1)
@@ -107,14 +108,12 @@ class Card(QFrame):
         restyle(self._value, "role", {"good": "name", "stale": "dim"}.get(v.quality, "bad"))
         restyle(self, "abnormal", "true" if v.quality == "bad" else "false")
         self._limits.set_text(state.limits if v.quality == "good" else f"{v.quality} value")
-        self._edit.show_value(number(v.setpoint, self._row.digits + self._row.fine))
+        self._edit.show_value("" if v.setpoint is None else number(v.setpoint, self._row.digits + self._row.fine))
         self._bar.set_fraction(state.fraction)
         self._output.setText(state.output)
         for edit in (self._edit, self._manual):
             if edit is not None:
                 edit.setEnabled(not state.locked)
-                if state.locked:
-                    edit.setPlaceholderText("")
         if self._manual is not None:
             self._manual.show_value(state.output)
 

@@ -102,6 +102,17 @@ def test_the_state_of_the_material_goes_stale(live: Live, now: Now):
     assert live.fused("order_parameter").quality == "stale"
 
 
+def test_the_free_energy_is_no_better_than_the_temperature(live: Live):
+    energy = {"free_energy": Quantity(-3.4, 0.1, "meV/atom"), "order_parameter": Quantity(0.3, 0.02, "1")}
+    live.take("state", MaterialState(50.0, energy, {}))
+    live.take("status", status())
+    assert live.fused("free_energy").quality == "good"
+    bad = Reading("temperature", 625.4, "K", 49.9, Quality.BAD)
+    live.take("status", status(readings={"temperature": bad}))
+    assert live.fused("free_energy").quality == "bad"
+    assert live.fused("order_parameter").quality == "good"
+
+
 def test_a_value_that_the_device_lacks_is_not_shown(live: Live):
     live.take("status", status())
     live.take("description", Description("Ti", "replay", (), {"temperature": ("K", 0, 2000)}, (), {}))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from matstudio.control import gate
 from matstudio.domain.process import Limits, Mode
-from matstudio.ui.live import Live, Value
+from matstudio.ui.live import CLOSED, Live, Value
 from matstudio.widgets.text import number
 
 
@@ -105,8 +105,8 @@ def limits_text(limits: Limits | None, unit: str) -> str:
 
 
 def pid(live: Live) -> str:
-    """The terms of the PID, in % of full output."""
-    if not live.settable:
+    """The terms of the PID, in % of full output; "" while its loop is open."""
+    if not live.settable or live.mode not in CLOSED:
         return ""
     terms = live.status.get("pid") or {}
     parts = []
