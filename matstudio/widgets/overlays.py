@@ -65,7 +65,7 @@ class Circles(pg.PlotCurveItem):
 
 
 class Marks(pg.GraphicsObject):
-    """Rings of constant size on the screen with text beside them; a text that would cover another is left out."""
+    """Rings of constant size on the screen with text beside them; one that would cover another or a ring is left out."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,7 +115,8 @@ class Marks(pg.GraphicsObject):
         if self._with_text:
             area = to_device.mapRect(self.boundingRect())
             taken: list[QRectF] = []
-            for point, text in zip(points, self._texts, strict=False):
+            rings = [QRectF(p.x() - radius, p.y() - radius, 2 * radius, 2 * radius) for p in points]
+            for i, (point, text) in enumerate(zip(points, self._texts, strict=False)):
                 size = metrics.size(0, text)
                 box = QRectF(
                     point.x() + radius * 0.8, point.y() - radius * 0.6 - size.height(), size.width(), size.height()
@@ -124,7 +125,8 @@ class Marks(pg.GraphicsObject):
                     box.moveTop(point.y() + radius * 0.6)
                 if box.right() > area.right():
                     box.moveRight(point.x() - radius * 0.8)
-                if text and not any(box.intersects(other) for other in taken):
+                others = (*taken, *(ring for k, ring in enumerate(rings) if k != i))
+                if text and not any(box.intersects(other) for other in others):
                     taken.append(box)
                     painter.fillRect(box.adjusted(-1, 1, 1, -1), PLATE)
                     painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)

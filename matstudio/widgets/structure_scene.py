@@ -76,7 +76,7 @@ class Scene:
         if self.drawn:
             self._atoms.set_data(positions, size=_DIAMETER, face_color=rgb, edge_width=0)
         self._box.set_data(pos=box_edges(cell, origin), color=(*self._text, 1.0))
-        arm = 0.08 * float(np.linalg.norm(cell, axis=1).max())
+        arm = _arm(cell)
         start = origin - arm * 0.9
         ends = start + arm * np.eye(3)
         pairs = np.stack([np.repeat(start[None], 3, 0), ends], 1).reshape(-1, 3)
@@ -92,17 +92,23 @@ class Scene:
         camera = self._view.camera
         camera.elevation, camera.azimuth = elevation, azimuth
         low, high = (np.zeros(3), np.asarray(cell).sum(axis=0)) if self._extent is None else self._extent
-        camera.center = tuple((low + high) / 2)
         flat = abs(elevation) == 90
+        arm = _arm(np.asarray(cell, float)) if flat else 0.0  # of the axes, which stand beside the box
+        camera.center = tuple((low + high) / 2 - 0.5 * arm)
         camera.fov = 0 if flat else 20
         extent = max(high[:2] - low[:2]) if flat else np.linalg.norm(high - low)
-        camera.scale_factor = float(extent + 2 * _DIAMETER) * (1.07 if flat else 0.9)
+        camera.scale_factor = float(extent + 2 * _DIAMETER + 1.4 * arm) * (1.0 if flat else 0.9)
         self._canvas.update()
 
     def close(self) -> None:
         """Free the context."""
         self._canvas.close()
         self.native.deleteLater()
+
+
+def _arm(cell: np.ndarray) -> float:
+    """Length of the axes that name the directions."""
+    return 0.08 * float(np.linalg.norm(cell, axis=1).max())
 
 
 def _rgb(colour: QColor) -> tuple[float, float, float]:
