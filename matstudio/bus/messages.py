@@ -20,6 +20,8 @@ from matstudio.bus.rundir import DEVICE, MODELHOST, RECORDER, STATION, STUDIO
 
 log = logging.getLogger(__name__)
 Number = (int, float)
+LONGEST_NAME, LONGEST_TEXT, _LONGEST_LINE = 100, 4096, 500  # characters
+_TEXTS = ("path", "text", "why")
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,9 @@ def check(process: str, name: object, fields: Mapping[str, Any]) -> str | None:
         value = fields[key]
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is Number):
             return f"{name}: field {key!r} is {type(value).__name__}"
+        most = LONGEST_TEXT if key in _TEXTS else LONGEST_NAME
+        if isinstance(value, str) and len(value) > most:
+            return f"{name}: field {key!r} has {len(value)} characters, more than {most}"
     return None
 
 
@@ -109,7 +114,7 @@ class CommandServer:
         endpoint: `Run.socket(process, "cmd")`.
         process: whose commands these are ("station", ...).
         handlers: by command name; called with the fields, returns the answer's fields. A `CommandError`, `ValueError`
-            or `OSError` is answered as a refusal with its text.
+            or `OSError` is answered as a refusal with its text, any other error too, and logged.
     """
 
     def __init__(self, endpoint: str, process: str, handlers: Mapping[str, Handler]) -> None:
@@ -137,30 +142,33 @@ class CommandServer:
             answer = self._answer(parts[-1])
             if answer is not None:
                 try:
-                    self._socket.send_multipart([parts[0], wire.pack(answer)], zmq.NOBLOCK)
+                    self._socket.send_multipart([parts[0], answer], zmq.NOBLOCK)
                 except zmq.ZMQError as error:
                     log.warning("an answer could not be sent: %s", error)
         return done
 
-    def _answer(self, body: bytes) -> dict[str, Any] | None:
+    def _answer(self, body: bytes) -> bytes | None:
         try:
             message = wire.unpack(body)
             number, name, fields = message["n"], message["c"], message["f"]
             if not isinstance(number, int) or not isinstance(fields, dict):
                 raise wire.WireError("not a request")
         except (wire.WireError, KeyError, TypeError) as error:
-            return {"n": -1, "ok": False, "error": f"not a request: {error}"}
+            return _refusal(-1, f"not a request: {error}")
         wrong = check(self._process, name, fields)
         handler = self._handlers.get(name) if wrong is None else None
         if handler is None:
-            return {"n": number, "ok": False, "error": wrong or f"{self._process} takes no {name!r}"}
+            return _refusal(number, wrong or f"{self._process} takes no {name!r}")
         try:
             answer = handler(**fields) or {}
-            return {"n": number, "ok": True, "f": dict(answer)} if number else None
+            return wire.pack({"n": number, "ok": True, "f": dict(answer)}) if number else None
         except Silence:
             return None
         except (CommandError, ValueError, OSError) as error:
-            return {"n": number, "ok": False, "error": str(error)}
+            return _refusal(number, str(error))
+        except Exception as error:  # the border to other processes: no command ends the process that it was sent to
+            log.exception("%s: %s", name, error)
+            return _refusal(number, f"{name}: {type(error).__name__}: {error}")
 
     def close(self) -> None:
         """Close the socket (and remove its file)."""
@@ -170,6 +178,10 @@ class CommandServer:
             from pathlib import Path
 
             Path(endpoint[6:]).unlink(missing_ok=True)
+
+
+def _refusal(number: int, line: str) -> bytes:
+    return wire.pack({"n": number, "ok": False, "error": line[:_LONGEST_LINE]})
 
 
 class CommandClient:
@@ -311,10 +323,11 @@ class Subscriber:
         out = []
         while len(out) < 10000:
             try:
-                topic, body = self._socket.recv_multipart(zmq.NOBLOCK)
+                parts = self._socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 break
             try:
+                topic, body = parts
                 out.append((topic.decode(), wire.unpack(body)))
             except ValueError as error:
                 log.warning("damaged message left out: %s", error)

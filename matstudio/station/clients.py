@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 WINDOW = "studio"
 _FORGET_S = 3600.0
+_MOST = 50  # of the newest; the status names them all
 
 
 class Clients:
@@ -30,6 +31,8 @@ class Clients:
         if role == WINDOW or who in self._windows:
             self._windows[who] = now
         self._heard = {k: t for k, t in self._heard.items() if now - t < _FORGET_S}
+        if len(self._heard) > _MOST:
+            del self._heard[min(self._heard, key=self._heard.__getitem__)]
         self._windows = {k: t for k, t in self._windows.items() if k in self._heard}
         return not known
 

@@ -171,7 +171,7 @@ def test_no_command_ends_its_receiver(runtime):
         try:
             while not stop.is_set():
                 server.serve(0.02)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             died.append(error)
 
     thread = threading.Thread(target=serve)

@@ -435,3 +435,12 @@ def test_audit_chain_is_continued(fake):
     last = fake.entries[-1]
     Station(fake.device, fake.clock, record=entries.append, link=Link(last["n"], last["hash"]))
     assert verify([*fake.entries, *entries]) == []
+
+
+def test_a_thousand_names_do_not_swell_the_status(bench):
+    for i in range(1000):
+        bench.clock.advance(0.001)
+        bench.station.handle_hello(f"client {i}", "cli")
+    clients = bench.station.status()["clients"]
+    assert len(clients) == 50
+    assert "client 999" in clients
