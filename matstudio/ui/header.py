@@ -131,7 +131,7 @@ class HeaderView(QFrame):
         row.addLayout(self._modes(keys))
         self._figures = {key: ValueLabel(title, unit, digits) for key, title, unit, digits in FIGURES}
         self._here: set[str] = set(self._figures)
-        figures = QHBoxLayout()
+        figures = self._figure_row = QHBoxLayout()
         figures.setSpacing(_GAP)
         for figure in self._figures.values():
             figures.addWidget(figure)
@@ -144,6 +144,8 @@ class HeaderView(QFrame):
 
     def minimumSizeHint(self) -> QSize:
         """Room for all but the figures that may be left out."""
+        self._figure_row.invalidate()  # its size is kept from before a figure was shown or hidden
+        self._row.invalidate()
         least = self._row.minimumSize()
         spare = sum(self._room(key) for key in _SPARE if not self._figures[key].isHidden())
         return QSize(least.width() - spare, least.height())
@@ -171,17 +173,13 @@ class HeaderView(QFrame):
         box.setSpacing(1)
         self._name, self._line = Elided("MatStudio"), label("", "dim")
         self._name.setFont(scaled(self._name.font(), 1.25, True))
-        self._name_room(230)
+        self._name.setMinimumWidth(self.fontMetrics().horizontalAdvance("station silent 00.0 s") + 4)
+        self._name.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         box.addStretch(1)
         box.addWidget(self._name)
         box.addWidget(self._line)
         box.addStretch(1)
         return box
-
-    def _name_room(self, most: int) -> None:
-        """As wide as the longest line of the connection, and up to `most` pixels for a longer name."""
-        least = self.fontMetrics().horizontalAdvance("station silent 00.0 s") + 4
-        self._name.setFixedWidth(max(least, min(most, self._name.sizeHint().width() + 4)))
 
     def _modes(self, keys: dict[str, str]) -> QGridLayout:
         grid = QGridLayout()
@@ -230,9 +228,7 @@ class HeaderView(QFrame):
 
     def show_header(self, h: Header) -> None:
         """Show what the presenter says."""
-        if h.name != self._name.text():
-            self._name.set_text(h.name, dim=False)
-            self._name_room(230 if h.settable else 420)  # a replay has fewer figures
+        self._name.set_text(h.name, dim=False)
         self._line.setText(h.line)
         restyle(self._line, "role", h.line_level or "dim")
         for mode, button in self._buttons_by_mode.items():

@@ -53,6 +53,7 @@ class Elided(QWidget):
         if (text, dim) == (self._text, self._dim):
             return
         self._text, self._dim = text, dim
+        self.updateGeometry()
         self.setToolTip(text)
         self.setAccessibleName(text)
         self.update()

@@ -227,6 +227,9 @@ class ImageCanvas(GraphView):
         self.box.setLimits(
             xMin=area.left() - width, xMax=area.right() + width, yMin=area.top() - height, yMax=area.bottom() + height
         )
+        for side, ends in (("bottom", (area.left(), area.right())), ("left", (area.top(), area.bottom()))):
+            self.plot.getAxis(side).bounds = ends
+        self._hud.set_area(area)
         self._hud.set_units(column.units)
         for side, axis in (("left", row), ("bottom", column)):
             self.plot.getAxis(side).setLabel(f"{axis.name} / {axis.units}")

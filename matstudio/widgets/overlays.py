@@ -65,7 +65,7 @@ class Circles(pg.PlotCurveItem):
 
 
 class Marks(pg.GraphicsObject):
-    """Rings of constant size on the screen with text beside them; one that would cover another or a ring is left out."""
+    """Rings of constant size on the screen with text beside them, left out where it would cover another or a ring."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -141,12 +141,18 @@ class Hud(pg.GraphicsObject):
         self.setParentItem(box)
         self.setZValue(100)
         self._box, self._font, self._units, self._readout = box, QFont(), "px", ""
+        self._area = QRectF()
         box.sigResized.connect(self._changed)
         box.sigRangeChanged.connect(self._changed)
 
     def set_units(self, units: str) -> None:
         """Unit of the view's coordinates."""
         self._units = units
+        self.update()
+
+    def set_area(self, area: QRectF) -> None:
+        """Where the image lies in the view's coordinates; the scale bar stands on it."""
+        self._area = area
         self.update()
 
     def set_font(self, font: QFont) -> None:
@@ -167,7 +173,7 @@ class Hud(pg.GraphicsObject):
 
     def bar(self) -> tuple[float, str]:
         """Length of the scale bar in view units and its text."""
-        width = self._box.viewRect().width()
+        width = self._area.intersected(self._box.viewRect()).width() or self._box.viewRect().width()
         if not (np.isfinite(width) and width > 0):
             return 0.0, ""
         length = nice_length(width * 0.28)
@@ -184,12 +190,13 @@ class Hud(pg.GraphicsObject):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         painter.setFont(self._font)
         length, text = self.bar()
-        if length > 0:
+        if length > 0 and not self._area.isEmpty():
             long = length / self._box.viewRect().width() * area.width()
             thick = max(2.0, metrics.height() / 5)
             wide = max(long, metrics.horizontalAdvance(text))
-            plate = QRectF(gap, area.height() - gap - metrics.height() - thick - gap, wide + 2 * gap, 0)
-            plate.setBottom(area.height() - gap)
+            left, bottom = self._corner(area)
+            plate = QRectF(left + gap, bottom - gap - metrics.height() - thick - gap, wide + 2 * gap, 0)
+            plate.setBottom(bottom - gap)
             painter.fillRect(plate, PLATE)
             painter.setPen(INK)
             line = QRectF(plate.left(), plate.top(), plate.width(), metrics.height())
@@ -202,6 +209,15 @@ class Hud(pg.GraphicsObject):
             painter.fillRect(plate, PLATE)
             painter.setPen(INK)
             painter.drawText(plate, Qt.AlignmentFlag.AlignCenter, self._readout)
+
+    def _corner(self, area: QRectF) -> tuple[float, float]:
+        """Left and bottom, in the view's pixels, of what can be seen of the image."""
+        view = self._box.viewRect()
+        seen = self._area.intersected(view)
+        if min(seen.width() / view.width(), seen.height() / view.height()) < 0.2:
+            return area.left(), area.bottom()
+        right, down = (seen.left() - view.left()) / view.width(), (seen.bottom() - view.top()) / view.height()
+        return area.left() + right * area.width(), area.top() + down * area.height()
 
     def _changed(self, *_: object) -> None:
         self.prepareGeometryChange()

@@ -43,6 +43,7 @@ class Scene:
         self._names = scene.visuals.Text(
             ["x", "y", "z"], font_size=parent.font().pointSizeF() * 0.9, parent=self._view.scene
         )
+        self._names.visible = False
         self.drawn = 0
         """Sites that the last drawing had."""
         self._extent: tuple[np.ndarray, np.ndarray] | None = None
@@ -85,6 +86,7 @@ class Scene:
             [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [-0.35, -0.35, 0.0]]
         )  # z is seen too where one looks along it
         self._names.pos = start + arm * (1.25 * np.eye(3) + aside)
+        self._names.visible = True
         self._canvas.update()
 
     def look(self, elevation: float, azimuth: float, cell: np.ndarray) -> None:

@@ -15,6 +15,16 @@ from matstudio.widgets.text import scaled
 class Axis(pg.AxisItem):
     """An axis whose large numbers are short ("120 k") and whose minus is a minus."""
 
+    bounds: tuple[float, float] | None = None
+    """Only ticks between these are drawn; None: all."""
+
+    def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:
+        levels = super().tickValues(minVal, maxVal, size)
+        if self.bounds is None:
+            return levels
+        low, high = self.bounds
+        return [(spacing, [v for v in values if low <= v <= high]) for spacing, values in levels]
+
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
         most = max((abs(v * scale) for v in values), default=0.0)
         for size, letter in ((1e6, "M"), (1e3, "k")):

@@ -232,6 +232,19 @@ def test_uncalibrated_and_odd_axes(canvas: ImageCanvas) -> None:
     canvas.grab()
 
 
+def test_ticks_and_scale_bar_keep_to_the_image(canvas: ImageCanvas, qtbot) -> None:
+    canvas.resize(900, 400)
+    canvas.set_frame(np.ones((64, 64)), axes(64, 64))
+    qtbot.waitUntil(lambda: canvas.box.viewRect().width() > 2 * 32, timeout=2000)
+    view, plot = canvas.box.viewRect(), canvas.plot.getAxis("bottom")
+    ticks = [v for _, values in plot.tickValues(view.left(), view.right(), 800) for v in values]
+    assert ticks
+    assert all(-0.25 <= v <= 31.75 for v in ticks)
+    left, _ = canvas._hud._corner(canvas.box.boundingRect())
+    assert left / canvas.box.width() == pytest.approx((-0.25 - view.left()) / view.width(), abs=0.01)
+    assert canvas._hud.bar()[0] <= 32 * 0.28
+
+
 def test_zoom_stays_and_double_click_shows_all(canvas: ImageCanvas, qtbot) -> None:
     canvas.set_frame(np.ones((32, 32)), axes(32, 32))
     qtbot.wait(20)
