@@ -53,6 +53,8 @@ class Viewer(FrameViewer):
     def draw_estimate(self, estimate: Estimate) -> None:
         """Draw the columns, coloured by Au fraction where it is known, and circles of some times one sigma."""
         xy = _pairs(estimate, "columns")
+        for box in (self._columns, self._uncertainty):
+            box.setEnabled(xy is not None)
         if xy is None:
             self.canvas.clear_layers()
             return
