@@ -17,6 +17,7 @@ from matstudio.instruments.replay.tracks import Shot, Track, facts
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 OTHERS = (".npy", ".dm3", ".dm4", ".mrc", ".ser", ".emd", ".hspy")
+MOST_FILES = 50
 FRAME_S = 1.0  # between two frames of which nobody knows the time
 
 
@@ -75,6 +76,28 @@ def number_of(path: Path) -> int | None:
     """The frame's number: the last group of digits in the file's name."""
     found = re.findall(r"\d+", path.stem)
     return int(found[-1]) if found else None
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The files that are read one by one where a folder holds no picture: all but hidden ones and lists of contents.
+
+    Raises:
+        ReaderError: there are none, or very many, or it may not be looked into.
+    """
+    try:
+        found = sorted(
+            p for p in folder.iterdir() if p.is_file() and not p.name.startswith((".", "MANIFEST", "README"))
+        )
+    except OSError as error:
+        raise ReaderError(folder, error.strerror or str(error)) from None
+    if not 0 < len(found) <= MOST_FILES:
+        raise ReaderError(folder, f"a folder without a picture, and with {len(found)} other files")
+    return found
+
+
+def has_pictures(folder: Path) -> bool:
+    """Whether a folder holds a file that is a frame by its ending."""
+    return any(p.suffix.lower() in PICTURES + OTHERS for p in folder.iterdir())
 
 
 def read_folder(folder: Path, name: str, times: Times | None) -> tuple[Track, list[str]]:

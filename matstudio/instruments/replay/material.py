@@ -12,7 +12,8 @@ import numpy as np
 from matstudio.domain.process import Quality
 from matstudio.instruments.readers import ReaderError, Signal, open_file
 from matstudio.instruments.readers.guard import read_guarded
-from matstudio.instruments.replay.folder import FRAME_S, Times, read_folder, read_times
+from matstudio.instruments.readers.signal import STRUCTURE
+from matstudio.instruments.replay.folder import FRAME_S, Times, files_in, has_pictures, read_folder, read_times
 from matstudio.instruments.replay.tracks import Log, Material, Shot, Track, facts
 from matstudio.session.reader import Session, is_session
 
@@ -61,7 +62,7 @@ def load_paths(paths: Sequence[Path]) -> Material:
         return kind if not taken else f"{kind}_{taken + 1}"
 
     try:
-        for path in paths:
+        for path in _opened(paths, notes):
             if path in table_paths:
                 continue
             if path.is_dir():
@@ -74,7 +75,12 @@ def load_paths(paths: Sequence[Path]) -> Material:
                 tracks += new_tracks
                 logs += new_logs
             else:
-                for signal in _usable(open_file(path)):
+                signals = open_file(path)
+                if all(signal.form == STRUCTURE for signal in signals):
+                    raise ReaderError(
+                        path, "a structure, which has no stream: see `matstudio info`, `matstudio simulate`"
+                    )
+                for signal in _usable(signals):
                     if signal.form == "series":
                         logs.append(_log(signal))
                     else:
@@ -103,6 +109,32 @@ def load_paths(paths: Sequence[Path]) -> Material:
         tuple(notes),
         lambda: _close_all(closing),
     )
+
+
+def _opened(paths: Sequence[Path], notes: list[str]) -> list[Path]:
+    """The paths, with the files that can be read in place of each folder without a picture."""
+    out: list[Path] = []
+    for path in paths:
+        if not path.is_dir() or has_pictures(path):
+            out.append(path)
+            continue
+        first = ""
+        for file in files_in(path):
+            try:
+                playable = is_session(file) or _usable(open_file(file, load=False))
+                problem = "" if playable else f"{file}: holds nothing that could be played"
+            except ReaderError as error:
+                problem = str(error)
+            if problem:
+                first = first or problem
+                notes.append(f"left out: {problem}")
+            elif read_times(file) is None:
+                out.append(file)
+        if not out:
+            raise ReaderError(
+                path, f"a folder without a picture; {first or 'its tables name frames that are not there'}"
+            )
+    return out
 
 
 def _close_all(closing: Sequence[Callable[[], None]]) -> None:

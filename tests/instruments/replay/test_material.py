@@ -139,6 +139,31 @@ def test_what_holds_nothing_to_play_is_refused(tmp_path):
         load(f"replay:{tmp_path / 'frames.csv'}")
 
 
+def test_a_folder_without_pictures_plays_the_files_it_holds(tmp_path):
+    folder = tmp_path / "log"
+    folder.mkdir()
+    heater(folder / "heat.txt")
+    (folder / "notes.pdf").write_bytes(b"%PDF-1.4 " + bytes(range(256)))
+    (folder / "MANIFEST.md").write_text("a heater log")
+    (folder / ".hidden").write_text("1")
+    material = load(f"replay:{folder}")
+    try:
+        assert not material.tracks
+        assert "temperature" in {log.name for log in material.logs}
+        assert [note for note in material.notes if "notes.pdf" in note]
+    finally:
+        material.close()
+    (folder / "heat.txt").unlink()
+    with pytest.raises(ReaderError, match=r"log: a folder without a picture; .*notes\.pdf"):
+        load(f"replay:{folder}")
+
+
+def test_a_structure_is_refused_with_what_can_be_done(tmp_path):
+    (tmp_path / "POSCAR").write_text("Cu\n3.6\n1 0 0\n0 1 0\n0 0 1\nCu\n1\ndirect\n0 0 0\n")
+    with pytest.raises(ReaderError, match=r"a structure, which has no stream: .*info.*simulate"):
+        load(f"replay:{tmp_path / 'POSCAR'}")
+
+
 def test_a_session_keeps_frames_facts_and_readings(tmp_path):
     from sample_session import DESCRIPTION, image, spectrum
 
