@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -75,12 +76,26 @@ def existing(path: str) -> Path:
 
 
 def writable(path: str) -> Path:
-    """A path that a file can be written to.
+    """A path that a file can be written to; what stands there already may be replaced.
 
     Raises:
-        UsageError: its folder does not exist.
+        UsageError: it is a folder, its folder does not exist, or it cannot be written there.
     """
+    if not path:
+        raise UsageError("an empty path")
     out = Path(path)
-    if not out.absolute().parent.is_dir():
+    folder = out.absolute().parent
+    if not folder.is_dir():
         raise UsageError(f"{out.parent}: no such folder")
+    if out.is_dir():
+        raise UsageError(f"{path}: a folder, not a file")
+    try:
+        if out.exists():
+            with open(out, "ab"):
+                pass
+        else:
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
     return out

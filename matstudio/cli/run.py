@@ -62,8 +62,10 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UsageError(f"--speed {arguments.speed:g}: 0.1 to 100")
     if arguments.duration is not None and not (math.isfinite(arguments.duration) and arguments.duration > 0):
         raise UsageError(f"--duration {arguments.duration:g}: more than 0 s")
+    if not 0 <= arguments.seed < 2**63:
+        raise UsageError(f"--seed {arguments.seed}: 0 to 2^63 - 1")
     for path in (arguments.record, arguments.screenshot, arguments.report):
-        if path:
+        if path is not None:
             writable(path)
     if not arguments.headless and not _has_display():
         raise UsageError("no display: use --headless, or installer/run.sh")
