@@ -23,7 +23,7 @@ class Reading:
         counts, variance: of the same spots, above the background, and of those counts.
         superlattice: (N,) whether the spot exists by order alone.
         square: S^2, may be negative, and its standard deviation `square_sigma`.
-        split: whether superlattice spots are split or wider than the fundamental ones (antiphase boundaries).
+        antiphase: how probable it is that superlattice spots are split or wider than the fundamental ones.
     """
 
     net: Net
@@ -33,7 +33,7 @@ class Reading:
     superlattice: np.ndarray
     square: float
     square_sigma: float
-    split: bool
+    antiphase: float
 
 
 def read(
@@ -74,7 +74,7 @@ def read(
     keep = order.spots.inside
     return Reading(
         net, hk[keep], order.spots.counts[keep], order.spots.variance[keep], ~fundamental[keep], order.square,
-        order.sigma, order.split,
+        order.sigma, order.antiphase,
     )  # fmt: skip
 
 

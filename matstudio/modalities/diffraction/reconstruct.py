@@ -33,7 +33,8 @@ class Baseline:
 
     Two-dimensional patterns give "spots", "spots_sigma" (pixels), "spots_intensity" (counts) and "centre" (x, y).
     With a known material they give "lattice_a" (Å), "superlattice_ratio" (superlattice over fundamental counts),
-    "order_parameter" and "spots_hkl"; without, and where a net fits, "g1", "g2" (1/Å, or pixels) and "gamma" (°), the
+    "order_parameter", "order_square" (S^2, negative where noise makes it so), "antiphase" (how probable antiphase
+    boundaries are) and "spots_hkl"; without, and where a net fits, "g1", "g2" (1/Å, or pixels) and "gamma" (°), the
     net's two shortest vectors and their angle, and "spots_hkl" on that net with l = 0.
     One-dimensional patterns give "peaks", "peaks_sigma" (in the axis' unit), "peaks_intensity" (area), "peaks_width"
     and "background".
@@ -152,6 +153,8 @@ def _known(
     )
     quantities = {
         "order_parameter": Quantity(s, s_sigma, "1"),
+        "order_square": Quantity(reading.square, reading.square_sigma, "1"),
+        "antiphase": Quantity(reading.antiphase, math.sqrt(reading.antiphase * (1 - reading.antiphase)), "1"),
         "lattice_a": Quantity(a, a * relative, "Å"),
         "superlattice_ratio": Quantity(ratio, ratio_sigma, "1"),
     }
@@ -168,7 +171,7 @@ def _known(
     notes = []
     if reading.square < 3 * reading.square_sigma:
         notes.append("no superlattice spot above noise")
-    if reading.split:
+    if reading.antiphase > 0.5:
         notes.append("superlattice spots are split: antiphase boundaries")
     return quantities, arrays, notes
 

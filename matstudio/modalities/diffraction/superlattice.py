@@ -17,6 +17,9 @@ MODEL_ERROR = 0.002
 SPLIT_ERROR = 0.04
 """Relative error of S^2 where every superlattice spot is split and its tails have to be extrapolated."""
 
+ANTIPHASE = 0.05
+"""How probable antiphase domains are before the pattern is looked at."""
+
 SPECIMEN_ATOMS = 16384
 """The least number of atoms that a pattern comes from: what chance does to the order in them is part of the error."""
 
@@ -35,12 +38,12 @@ class Alloy:
 
 @dataclass(frozen=True)
 class Order:
-    """S^2 (may be negative) and its standard deviation, the spots it came from, and whether they are split."""
+    """S^2 (may be negative), its standard deviation, the spots it came from, how probable it is that they are split."""
 
     square: float
     sigma: float
     spots: Photometry
-    split: bool
+    antiphase: float
 
 
 def measure(
@@ -56,9 +59,10 @@ def measure(
     or where it comes out beyond what a full sublattice can give (saturation; another material).
 
     The spots fall into three classes, (odd, even), (even, odd) and (odd, odd), each with an amplitude of its own, S but
-    for chance. An antiphase boundary with a shift a/2<110> splits two of them and leaves the third sharp: where classes
-    disagree by more than their errors, only those that agree with the strongest count. Where that one is wide, too, all
-    are integrated out to a wide radius and the tails, which fall as 1/r for flat boundaries, are extrapolated.
+    for chance. An antiphase boundary with a shift a/2<110> splits two of them and leaves the third sharp: S^2 is the
+    mean over both readings, each as probable as it makes the classes, and sigma holds the difference. Where the chosen
+    classes are wide, too, all are integrated out to a wide radius and the tails, which fall as 1/r for flat boundaries,
+    are extrapolated.
 
     Args:
         image: counts.
@@ -78,14 +82,8 @@ def measure(
     kind = np.where(fundamental, 0, hk[:, 0] % 2 + 2 * (hk[:, 1] % 2))
     full, scale_error = _at_full_order(narrow, hk, fundamental, alloy)
     classes = [_mean_square(narrow, full, kind == c) for c in (1, 2, 3)]
-    best = max(range(3), key=lambda c: classes[c][0])
-    top, top_sigma = classes[best]
-    chance = 4 * max(top, 0.0) * 2 * _sublattice_variance(top, alloy.composition)
-    limit = [3.7 * math.sqrt(e**2 + top_sigma**2 + chance) for _, e in classes]
-    agree = [c for c, (q, _) in enumerate(classes) if q > 0.85 * top or top - q < limit[c]]
-    chosen = np.isin(kind, [c + 1 for c in agree])
-    square, sigma = _mean_square(narrow, full, chosen)
-    split = len(agree) < 3
+    square, sigma, sharp, antiphase = _over_classes(narrow, full, kind, classes, alloy.composition)
+    chosen = kind > 0 if sharp is None else kind == sharp
     rough = 0.0
     if square > 6 * sigma:
         inner = (np.abs(hk) <= 2).all(axis=1)
@@ -99,12 +97,12 @@ def measure(
             kind = kind[inner]
             chosen = kind > 0
             square, sigma = _mean_square(tails, full, chosen)
-            split, rough = True, SPLIT_ERROR
+            sigma = math.hypot(sigma, math.sqrt(_chance(square, full, kind, chosen, alloy.composition)))
+            antiphase, rough = 1.0, SPLIT_ERROR
     variance = sigma**2 + square**2 * (scale_error**2 + 0.0015**2 + rough**2)
-    variance += _chance(square, full, kind, chosen, alloy.composition)
     if square - 4 * math.sqrt(variance) > 1.3:
         return None
-    return Order(square, math.sqrt(variance), narrow, split)
+    return Order(square, math.sqrt(variance), narrow, antiphase)
 
 
 def _times(radii: tuple[float, float], spot: float) -> tuple[float, float]:
@@ -166,6 +164,41 @@ def _mean_square(spots: Photometry, full: np.ndarray, which: np.ndarray) -> tupl
         total = float(weight @ expected)
         square = float(weight @ counts) / total
     return square, 1 / math.sqrt(total)
+
+
+def _over_classes(
+    spots: Photometry, full: np.ndarray, kind: np.ndarray, classes: list[tuple[float, float]], composition: float
+) -> tuple[float, float, int | None, float]:
+    """S^2 and its standard deviation, the class (1..3) that alone is sharp or None, and how probable splitting is.
+
+    One domain: the classes agree but for counting and chance. Antiphase domains: one class tells S^2, and each of the
+    two others keeps some part of its counts in its spots, any part being equally probable beforehand.
+    """
+    square, sigma = _mean_square(spots, full, kind > 0)
+    scatter = _sublattice_variance(square, composition)
+    spread = [math.sqrt(e**2 + 4 * max(square, 0.0) * scatter + 3 * scatter**2) for _, e in classes]
+    found = [(square, sigma**2 + _chance(square, full, kind, kind > 0, composition))]
+    mean = sum(q / e**2 for (q, _), e in zip(classes, spread, strict=True)) / sum(e**-2 for e in spread)
+    density = 0.0  # logarithm, over that of a flat mean
+    for (q, _), e in zip(classes, spread, strict=True):
+        density += -0.5 * ((q - mean) / e) ** 2 - math.log(e * math.sqrt(2 * math.pi))
+    logs = [density + math.log(math.sqrt(2 * math.pi / sum(e**-2 for e in spread)) * (1 - ANTIPHASE))]
+    for k in range(3):
+        top = max(classes[k][0], 0.5 * spread[k])
+        found.append((classes[k][0], classes[k][1] ** 2 + _chance(top, full, kind, kind == k + 1, composition)))
+        part = 1.0
+        for j in range(3):
+            if j != k:
+                q, e = classes[j][0], spread[j] * math.sqrt(2)
+                part *= max(0.5 * (math.erf(q / e) - math.erf((q - top) / e)), 1e-30) / top
+        logs.append(math.log(part * ANTIPHASE / 3))
+    weight = np.exp(np.array(logs) - max(logs))
+    weight /= weight.sum()
+    best = int(np.argmax(weight))
+    values, variances = np.array(found).T
+    value = float(weight @ values)
+    variance = float(weight @ (variances + (values - value) ** 2))
+    return value, math.sqrt(variance), best or None, float(weight[1:].sum())
 
 
 def _wider(inner: Photometry, outer: Photometry, main: np.ndarray, extra: np.ndarray) -> bool:

@@ -60,11 +60,15 @@ class Viewer(FrameViewer):
             "lattice_a": "Lattice a",
             "composition": "Au fraction",
             "superlattice_ratio": "I100/I200",
+            "antiphase": "Antiphase p",
             "g1": "g1",
             "g2": "g2",
             "gamma": "γ",
         }
     )
+
+    TOLD = frozenset({"order_square"})
+    CHANCES = frozenset({"antiphase"})
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Diffraction", parent)

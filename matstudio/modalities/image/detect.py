@@ -17,6 +17,7 @@ _BRAGG_COUNTS = 6.0  # where electrons are counted and the specimen adds to thei
 _BRAGG_CLUTTER = 30.0  # where nothing is known of the noise; off the axes amorphous films reach 11, particles 26
 _LOW, _LOW_OF_NOISE = 0.3, 0.85  # quantile of the smoothed power, and what it is of pure noise's mean
 _GAIN = 20.0  # least sum that decides on a width
+_OPPOSITE = 0.2  # share of spots of the other sign from which those of the expected one are texture
 _SPOTS = 3  # least number of Bragg spots of a pattern in white noise
 
 
@@ -153,6 +154,20 @@ def find(spectrum: Spectrum, width: float, sign: int) -> tuple[np.ndarray, np.nd
     if len(alone) and len(together):
         alone = alone[cKDTree(together).query(alone)[0] > 2.0 * width]
     return np.concatenate([together, alone]), np.arange(len(together) + len(alone)) < len(together)
+
+
+def textured(spectrum: Spectrum, width: float, sign: int, alone: int) -> bool:
+    """Whether the `alone` spots found without a pattern are texture rather than columns.
+
+    Atoms on a smooth support are all bright or all dark; grains, text and edges make spots of either sign. So the spots
+    of the wrong sign say how many of the others are false: the target-decoy count of Elias & Gygi, Nat. Methods 4, 207
+    (2007). The ring that the filter draws around a strong spot does not count: it is a fifth as deep at the most.
+    """
+    response = sign * spectrum.apply(spectrum.blob(width))
+    wrong = maxima(-response, 1.5 * width, _ALONE)
+    at = np.rint(wrong[:, ::-1]).astype(int)
+    strongest = ndimage.maximum_filter(response, size=2 * math.ceil(4 * width) + 1)[at[:, 0], at[:, 1]]
+    return int((-response[at[:, 0], at[:, 1]] > 0.25 * strongest).sum()) > _OPPOSITE * alone
 
 
 def best_width(spectrum: Spectrum, sign: int, widths: np.ndarray) -> float:

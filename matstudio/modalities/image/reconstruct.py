@@ -42,8 +42,9 @@ class Baseline:
     Gaussians. Dark columns are found too: `metadata["polarity"]`, else the mode, else the skewness says which.
 
     Quantities: "columns" (number); for a periodic image with a calibrated axis "lattice_a" (Å, the shorter vector of
-    the projected lattice; the cube edge for a known material); for a known material "order_parameter" and, where dose
-    and "thickness_cells" are given, "composition".
+    the projected lattice; the cube edge for a known material); for a known material "order_parameter", "antiphase" (how
+    probable more than one domain is), where domains are mapped "boundary_density" (1/Å, length per area), and, where
+    dose and "thickness_cells" are given, "composition".
     Arrays: those of `Estimate`, and for a known material "order_map", local order parameter in tiles of 16 x 16 pixels.
     """
 
@@ -140,6 +141,8 @@ def _any(image: np.ndarray, frame: Frame, pixel: float | None, counts: bool) -> 
     columns = find_columns(image, pixel, counts, lambda binned, width: _sign(binned, frame, width))
     quantities = {"columns": _number(columns)}
     notes: tuple[str, ...] = (f"{len(columns.xy)} columns",)
+    if not len(columns.xy):
+        notes = ("no atomic columns: no lattice, and no spots that stand out of noise and texture",)
     if pixel is not None and len(columns.xy) >= 12:
         spacing = _spacing(columns.xy, 1.0)
         middle = tuple(slice(max(0, (n - _LARGEST) // 2), (n + _LARGEST) // 2) for n in image.shape)
@@ -157,7 +160,7 @@ def find_columns(
 
     Args:
         image: (H, W) finite.
-        pixel: its size in Å, or None.
+        pixel: its size in Å, or None: then it may show anything, and spots among as many of the other sign are none.
         counts: whether the values are electrons.
         sign: called with the image and the columns' width in pixels, gives +1 or -1.
     """
@@ -176,6 +179,8 @@ def find_columns(
     polarity = sign(image, float(widths[len(widths) // 2]))
     width = detect.best_width(spectrum, polarity, np.unique(widths))
     xy, pattern = detect.find(spectrum, width, polarity)
+    if pixel is None and not pattern.any() and detect.textured(spectrum, width, polarity, len(xy)):
+        xy, pattern = xy[:0], pattern[:0]
     if len(xy) > _MOST:
         shown = ndimage.map_coordinates(ndimage.gaussian_filter(image, width), xy[:, ::-1].T, order=1) * polarity
         brightest = np.argsort(-shown)[:_MOST]
@@ -256,6 +261,7 @@ def _alloy(image: np.ndarray, frame: Frame, prototype: Prototype, pixel: float, 
     quantities = {
         "columns": _number(columns.take(seen)),
         "order_parameter": Quantity(order.s, order.sigma, "1"),
+        "antiphase": Quantity(order.antiphase, math.sqrt(order.antiphase * (1 - order.antiphase)), "1"),
         "lattice_a": Quantity(cube, max(refined.sigma, 2e-4) * cube, "Å"),
     }
     absolute = _composition(order.mean, frame, sample)
@@ -268,8 +274,14 @@ def _alloy(image: np.ndarray, frame: Frame, prototype: Prototype, pixel: float, 
         "columns_au_sigma": order.fraction_sigma[seen],
         "order_map": _map(refined, index, order, image.shape),
     }
-    domains = len(np.unique(order.phases[seen]))
-    notes = (f"{seen.sum()} columns",) + ((f"{domains} antiphase domains",) if domains > 1 else ())
+    notes: tuple[str, ...] = (f"{seen.sum()} columns",)
+    if order.antiphase:
+        domains = len(np.unique(order.phases[seen]))
+        notes += (
+            f"{domains} antiphase domains" if domains > 1 else "antiphase domains, too weak in order to be mapped",
+        )
+        density = order.boundary * 2 / cube
+        quantities["boundary_density"] = Quantity(density, max(0.3 * density, 0.01), "1/Å")
     structure = _structure(index, columns, order, seen, image.shape, pixel, cube, prototype, sample.atoms)
     return {"quantities": quantities, "arrays": arrays, "notes": notes, "structure": structure}
 

@@ -38,8 +38,9 @@ class Baseline:
     of an energy-loss spectrum, the straight line before an absorption edge.
     A powder pattern (an axis in °, or q) gives its peaks instead, as the diffraction room does.
     A Cu L2,3 spectrum of a known copper-gold material adds "au_neighbours" (mean number of Au nearest neighbours of the
-    Cu atoms), "order_parameter", "energy_shift" (eV, of the axis) and "cu_step" (counts a channel of the L3 step, which
-    goes with the number of Cu atoms and the dose; one edge alone gives no composition).
+    Cu atoms), "order_parameter" (of one domain: bonds across antiphase boundaries lower it), "order_square" (S^2,
+    negative where noise makes it so), "energy_shift" (eV, of the axis) and "cu_step" (counts a channel of the L3 step,
+    which goes with the number of Cu atoms and the dose; one edge alone gives no composition).
     """
 
     name = "baseline"
@@ -160,6 +161,7 @@ def _order(
     s, sigma = order_from_square(fit.square, fit.square_sigma)
     return {
         "order_parameter": Quantity(s, sigma, "1"),
+        "order_square": Quantity(fit.square, fit.square_sigma, "1"),
         "au_neighbours": Quantity(fit.neighbours, fit.neighbours_sigma, "1"),
         "energy_shift": Quantity(fit.shift_eV, fit.shift_sigma, "eV"),
         "cu_step": Quantity(fit.height, fit.height_sigma, "counts"),

@@ -28,6 +28,8 @@ class Viewer(FrameViewer):
         }
     )
 
+    TOLD = frozenset({"order_square"})
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Spectrum", parent)
         self.plot = LinePlot()
