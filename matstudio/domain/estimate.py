@@ -79,9 +79,11 @@ class MaterialState:
             ("GPa"), "free_energy" ("meV/atom", relative to the disordered alloy at the same temperature).
         sources: for each quantity, the frames it came from (empty: from the process readings).
         structure: reconstructed atoms, or None.
+        notes: one line each, for the operator ("image, diffraction disagree on order parameter: ...").
     """
 
     t: float
     quantities: Mapping[str, Quantity]
     sources: Mapping[str, tuple[FrameRef, ...]]
     structure: SiteModel | None = None
+    notes: tuple[str, ...] = ()

@@ -1,27 +1,32 @@
-"""Fusion of independent estimates: the inverse-variance mean, and the free energy of what comes out."""
+"""Fusion of independent estimates by inverse variance, and the free energy of what comes out."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
 
+import numpy as np
+
 from matstudio.domain.estimate import Estimate, FrameRef, MaterialState, Quantity
 from matstudio.domain.process import Quality, Reading
 from matstudio.domain.structure import SiteModel
+from matstudio.fusion.disagreement import birge
+from matstudio.fusion.order import fused_order, with_boundaries
 
 FUSED = ("order_parameter", "composition", "lattice_a")
 MAX_AGE_S = 5.0
-_READING_SIGMA = {"temperature": 0.5, "pressure": 0.001, "composition": 0.001}
+_READING_SIGMA = {"temperature": 0.5, "pressure": 0.002, "composition": 0.0005}
+_DEVIATES = np.linspace(-4.0, 4.0, 81)
 
 
-def combine(quantities: Iterable[Quantity]) -> Quantity | None:
-    """Inverse-variance mean of independent measurements of one quantity.
+def combine(quantities: Iterable[Quantity]) -> tuple[Quantity, float] | None:
+    """Inverse-variance mean of independent measurements of one quantity, and by what its error was enlarged because
+    they disagree (`birge`; 1: by nothing).
 
-    Where they scatter more than their errors say, sigma grows by the Birge ratio sqrt(chi^2 / (n - 1)) (R. T. Birge,
-    Phys. Rev. 40 (1932) 207). Those without a finite value and a positive finite sigma are left out.
+    Those without a finite value and a positive finite sigma are left out.
 
     Returns:
-        the mean, or None where nothing is left.
+        None where nothing is left.
     """
     good = [q for q in quantities if math.isfinite(q.value) and math.isfinite(q.sigma) and q.sigma > 0]
     if not good:
@@ -29,42 +34,49 @@ def combine(quantities: Iterable[Quantity]) -> Quantity | None:
     weights = [q.sigma**-2 for q in good]
     total = sum(weights)
     mean = sum(w * q.value for w, q in zip(weights, good, strict=True)) / total
-    sigma = total**-0.5
-    if len(good) > 1:
-        chi2 = sum(w * (q.value - mean) ** 2 for w, q in zip(weights, good, strict=True))
-        sigma *= max(1.0, math.sqrt(chi2 / (len(good) - 1)))
-    return Quantity(mean, sigma, good[0].unit)
+    chi2 = sum(w * (q.value - mean) ** 2 for w, q in zip(weights, good, strict=True))
+    factor = birge(chi2, len(good))
+    return Quantity(mean, total**-0.5 * factor, good[0].unit), factor
 
 
 def free_energy(state: Mapping[str, Quantity]) -> Quantity | None:
     """Free energy of the alloy relative to disorder, meV/atom, with the error of S, T, P and c carried through.
 
+    F bends and near full order grows steep within the error of S, so that it is averaged over S, normally distributed
+    within what the composition allows; the other errors are carried through linearly.
+
     Args:
         state: "order_parameter", "temperature" (K); "pressure" (GPa) and "composition" where known.
     """
-    from matstudio.dynamics.ordering import OrderingModel
+    from matstudio.dynamics.ordering import OrderingModel, greatest_order
 
     s, t = state.get("order_parameter"), state.get("temperature")
     if s is None or t is None or not t.value > 0:
         return None
     p = state.get("pressure", Quantity(0.0, 0.0, "GPa"))
     c = state.get("composition", Quantity(0.25, 0.0, "1"))
+    most = greatest_order(c.value)
+    order = s.value + s.sigma * _DEVIATES
+    weight = np.exp(-0.5 * _DEVIATES**2) * ((order >= 0) & (order <= most))
+    if not weight.any():
+        order, weight = np.array([min(max(s.value, 0.0), most)]), np.ones(1)
+    weight = weight / weight.sum()
     model = OrderingModel()
-    point = {"S": min(max(s.value, 0.0), 1.0), "T": t.value, "P": p.value, "c": c.value}
-    value = float(model.free_energy(**point))
-    variance = 0.0
-    for name, sigma in (("S", s.sigma), ("T", t.sigma), ("P", p.sigma), ("c", c.sigma)):
-        if sigma <= 0:
-            continue
-        step = dict(point)
-        high, low = point[name] + sigma, point[name] - sigma
-        if name == "S":
-            high, low = min(high, 1.0), max(low, 0.0)
-        ends = []
-        for end in (high, low):
-            step[name] = end
-            ends.append(float(model.free_energy(**step)))
-        variance += max(abs(ends[0] - value), abs(ends[1] - value)) ** 2
+
+    def over_order(temperature: float, pressure: float, composition: float) -> np.ndarray:
+        return np.asarray(model.free_energy(order, temperature, pressure, composition))
+
+    point = (t.value, p.value, c.value)
+    each = over_order(*point)
+    value = float(weight @ each)
+    variance = float(weight @ (each - value) ** 2)
+    for i, sigma in enumerate((t.sigma, p.sigma, c.sigma)):
+        if sigma > 0:
+            ends = [
+                float(weight @ over_order(*(x + (j == i) * sign * sigma for j, x in enumerate(point))))
+                for sign in (1, -1)
+            ]
+            variance += (0.5 * (ends[0] - ends[1])) ** 2
     return Quantity(value, math.sqrt(variance), "meV/atom")
 
 
@@ -79,6 +91,8 @@ def fuse(
         t: run time, seconds.
     """
     recent = [e for e in estimates.values() if t - e.t <= max_age_s]
+    recent = [with_boundaries(e, recent) for e in recent]
+    notes: list[str] = []
     quantities: dict[str, Quantity] = {}
     sources: dict[str, tuple[FrameRef, ...]] = {}
     for name in ("temperature", "pressure", "composition"):
@@ -90,13 +104,18 @@ def fuse(
         if name in quantities:
             continue
         having = [e for e in recent if name in e.quantities]
-        mean = combine(e.quantities[name] for e in having)
-        if mean is not None:
-            quantities[name] = mean
-            sources[name] = tuple(FrameRef(e.stream, e.seq) for e in having)
+        found = fused_order(having) if name == "order_parameter" else combine(e.quantities[name] for e in having)
+        if found is None:
+            continue
+        quantities[name], factor = found
+        sources[name] = tuple(FrameRef(e.stream, e.seq) for e in having)
+        if factor > 1:
+            streams = ", ".join(e.stream for e in having)
+            notes.append(f"{streams} disagree on {name.replace('_', ' ')}: its error is enlarged {factor:.1f} times")
     energy = free_energy(quantities)
     if energy is not None:
         quantities["free_energy"] = energy
         sources["free_energy"] = sources["order_parameter"]
     structure: SiteModel | None = next((e.structure for e in recent if e.structure is not None), None)
-    return MaterialState(max((e.t for e in recent), default=t), quantities, sources, structure)
+    newest = max((e.t for e in recent), default=t)
+    return MaterialState(newest, quantities, sources, structure, tuple(notes))

@@ -18,6 +18,7 @@ from matstudio.bus.rundir import DEVICE, MODELHOST, Run
 from matstudio.domain.estimate import Estimate
 from matstudio.domain.process import Reading
 from matstudio.fusion.inverse_variance import MAX_AGE_S, fuse
+from matstudio.fusion.order import with_boundaries
 from matstudio.instruments.base import Description, Stream
 from matstudio.modalities.base import MODALITIES, Inverse, load
 
@@ -102,7 +103,7 @@ class ModelHost:
             if estimate is not None:
                 fresh = True
                 self._estimates[feed.stream.name] = estimate
-                self._publisher.send("estimate", estimate)
+                self._publisher.send("estimate", with_boundaries(estimate, self._estimates.values()))
         if fresh:
             clock = self._run.clock
             # frames come at their rate of real time: with --speed they lie farther apart in run time
