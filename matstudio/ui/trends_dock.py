@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from pyqtgraph import arrayToQPath
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from matstudio.ui.parts import label
@@ -113,19 +114,17 @@ class TrendPlot(QWidget):
         tint.setAlpha(60)
         for part in _parts(s.value):
             if part.stop - part.start > 1 and np.any(band[part] > 0):
-                up = [QPointF(a, b) for a, b in zip(x[part], (y - band)[part], strict=True)]
-                down = [QPointF(a, b) for a, b in zip(x[part][::-1], (y + band)[part][::-1], strict=True)]
+                around = np.concatenate([x[part], x[part][::-1]])
+                edge = np.concatenate([(y - band)[part], (y + band)[part][::-1]])
                 painter.setPen(Qt.PenStyle.NoPen)
                 painter.setBrush(tint)
-                painter.drawPolygon(QPolygonF(up + down))
+                painter.drawPath(arrayToQPath(around, edge))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(colours.second, 1, Qt.PenStyle.DashLine))
         wanted = box.bottom() - (s.setpoint - low) * scale
-        for part in _parts(s.setpoint):
-            painter.drawPolyline(QPolygonF([QPointF(a, b) for a, b in zip(x[part], wanted[part], strict=True)]))
-        painter.setPen(QPen(colours.text, 1.4))
-        for part in _parts(s.value):
-            painter.drawPolyline(QPolygonF([QPointF(a, b) for a, b in zip(x[part], y[part], strict=True)]))
+        painter.drawPath(arrayToQPath(*_corners(x, wanted), connect="finite"))
+        painter.setPen(QPen(colours.text, 1))
+        painter.drawPath(arrayToQPath(x, y, connect="finite"))
         painter.setClipping(False)
         self._last(painter, box, s)
 
@@ -144,6 +143,13 @@ class TrendPlot(QWidget):
         ground.setAlpha(200)
         painter.fillRect(QRectF(left - 3, box.top() + 1, box.right() - left + 2, text.height()), ground)
         painter.drawText(QPointF(left, box.top() + text.ascent() + 1), name)
+
+
+def _corners(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A line without the points inside its level stretches: dashes over a thousand of them are slow to draw."""
+    inside = np.zeros(len(y), bool)
+    inside[1:-1] = (y[1:-1] == y[:-2]) & (y[1:-1] == y[2:])
+    return x[~inside], y[~inside]
 
 
 def _parts(values: np.ndarray) -> list[slice]:
