@@ -65,7 +65,7 @@ class Circles(pg.PlotCurveItem):
 
 
 class Marks(pg.GraphicsObject):
-    """Rings of constant size on the screen with text beside them, left out where it would cover another or a ring."""
+    """Rings of constant size on the screen with text beside them, but where it would cover another text or a spot."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,7 +115,8 @@ class Marks(pg.GraphicsObject):
         if self._with_text:
             area = to_device.mapRect(self.boundingRect())
             taken: list[QRectF] = []
-            rings = [QRectF(p.x() - radius, p.y() - radius, 2 * radius, 2 * radius) for p in points]
+            inner = 0.6 * radius  # a label may touch a ring, not the spot in it
+            rings = [QRectF(p.x() - inner, p.y() - inner, 2 * inner, 2 * inner) for p in points]
             for i, (point, text) in enumerate(zip(points, self._texts, strict=False)):
                 size = metrics.size(0, text)
                 box = QRectF(

@@ -8,13 +8,13 @@ from types import MappingProxyType
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from matstudio.domain.estimate import Estimate
 from matstudio.domain.frame import Frame
 from matstudio.widgets.flow import FlowLayout
 from matstudio.widgets.rows import Line, Rows
-from matstudio.widgets.text import duration, with_sigma
+from matstudio.widgets.text import duration, number, with_sigma
 
 STALE_S = 2.0
 
@@ -41,6 +41,9 @@ class FrameViewer(QWidget):
     TOLD: frozenset[str] = frozenset()
     """Quantities that `rows` tells already."""
 
+    CHANCES: frozenset[str] = frozenset()
+    """Quantities that are probabilities: shown without the sigma that follows from them."""
+
     def __init__(self, kind: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._kind, self._paused, self._stale = kind, False, False
@@ -53,6 +56,9 @@ class FrameViewer(QWidget):
         self._state.hide()
         self._notes = QLabel()
         self._notes.setWordWrap(True)
+        policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        policy.setHeightForWidth(True)
+        self._notes.setSizePolicy(policy)
         self._notes.setTextFormat(Qt.TextFormat.PlainText)
         self._rows = Rows()
         self.stage, self.column, self.below = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()
@@ -83,7 +89,9 @@ class FrameViewer(QWidget):
         self._frame = frame
         self._say("")
         size = "×".join(f"{n:,}" if frame.data.ndim == 1 else str(n) for n in frame.data.shape)
-        title = " ".join(t for t in (self._kind, str(frame.metadata.get("mode", "")), size) if t)
+        mode = str(frame.metadata.get("mode", ""))
+        told = self._kind.lower() in mode.lower()
+        title = " ".join(t for t in ("" if told else self._kind, mode[:1].upper() + mode[1:], size) if t)
         if title != self._title.text():
             self._title.set_text(title)
             self.title_changed.emit(title)
@@ -183,7 +191,8 @@ class FrameViewer(QWidget):
             if name in self.TOLD:
                 continue
             label = self.LABELS.get(name) or (name[:1].upper() + name[1:]).replace("_", " ")
-            rows.append((label, with_sigma(q.value, q.sigma, q.unit)))
+            text = number(q.value, 2) if name in self.CHANCES else with_sigma(q.value, q.sigma, q.unit)
+            rows.append((label, text))
         latency = f", {1000 * estimate.seconds:.0f} ms" if math.isfinite(estimate.seconds) else ""
         rows.append(("Model", f"{estimate.model.name} {estimate.model.version}{latency}"))
         self._rows.set_rows(rows, self._stale)

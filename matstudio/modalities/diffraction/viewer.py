@@ -84,7 +84,7 @@ class Viewer(FrameViewer):
         self._log.setToolTip("Intensities on a logarithmic scale")
         self._indices.setToolTip("Miller indices beside the spots")
         self.below.addWidget(self.profile)
-        self.profile.setFixedHeight(round(self.fontMetrics().height() * 6))
+        self.profile.setFixedHeight(round(self.fontMetrics().height() * 5))
         self.profile.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.below.addWidget(self._levels)
         self._log.toggled.connect(self._set_log)

@@ -26,9 +26,11 @@ class Viewer(FrameViewer):
             "order_parameter": "Order S",
             "lattice_a": "Lattice a",
             "composition": "Au fraction",
+            "antiphase": "Antiphase p",
         }
     )
-    TOLD = frozenset({"columns"})
+    TOLD = frozenset({"columns", "order_square", "boundary_density"})
+    CHANCES = frozenset({"antiphase"})
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Image", parent)
