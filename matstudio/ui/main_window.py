@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from matstudio.widgets.structure_canvas import StructureCanvas
 
 logger = logging.getLogger(__name__)
-REFRESH_MS, TREND_EVERY = 200, 2
+REFRESH_MS, TREND_EVERY = 200, 5
 NOTICE_MS = 8000
 STRUCTURE_S = 1.0
 
@@ -343,6 +343,9 @@ class MainWindow(QMainWindow):
             dock.setVisible(kind in self._kinds_there)
         description = self.session.live.description
         twin = description is not None and description.kind == "twin"
+        values = description is None or bool(description.readings or description.actuators)
+        for name in ("Process control", "Trends"):
+            self.docks[name].setVisible(values)
         self.docks["Structure"].setVisible(twin or self._had_structure)
 
     def _frame(self, frame: Frame) -> None:

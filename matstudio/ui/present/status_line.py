@@ -86,6 +86,8 @@ def replay(live: Live) -> Replay | None:
     speed = float(state.get("speed") or 1.0)
     playing = bool(state.get("playing", True))
     text = f"{minutes(position)} of {minutes(duration)}  {speed:g}×" + ("" if playing else "  paused")
+    if duration <= 0:
+        text = "one frame, again and again"
     notes = tuple(str(n) for n in state.get("notes") or ())
     return Replay(position, duration, playing, speed, text, notes)
 
