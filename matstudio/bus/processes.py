@@ -14,8 +14,9 @@ from collections.abc import Callable
 
 import psutil
 
-from matstudio.bus.rundir import Run
+from matstudio.bus.rundir import LAUNCHER, Run
 
+_ORPHAN_LOOK_S, _ORPHAN_S = 1.0, 10.0
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -41,7 +42,8 @@ def spawn(run: Run, process: str, module: str, env: dict[str, str] | None = None
 def main(process: str, body: Callable[[Run, threading.Event], None]) -> int:
     """The main function of a process of the run: `python -m module RUN_DIRECTORY`.
 
-    `body` is called with the run and an event that is set by SIGTERM or SIGINT; it returns soon after.
+    `body` is called with the run and an event that is set by SIGTERM or SIGINT, or 10 s after the launcher of a
+    headless run has gone; it returns soon after.
     """
     from pathlib import Path
 
@@ -54,15 +56,33 @@ def main(process: str, body: Callable[[Run, threading.Event], None]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     run.register(process)
+    ended = threading.Event()
+    watch = threading.Thread(target=_watch_launcher, args=(run, stop, ended), name="launcher", daemon=True)
+    if run.headless:
+        watch.start()
     try:
         body(run, stop)
     finally:
+        ended.set()
         run.forget(process)
     return 0
 
 
+def _watch_launcher(run: Run, stop: threading.Event, ended: threading.Event) -> None:
+    """Set `stop` once the launcher has not been there for 10 s; until `ended`."""
+    seen = time.monotonic()
+    while not ended.wait(_ORPHAN_LOOK_S):
+        if run.process(LAUNCHER) is not None:
+            seen = time.monotonic()
+        elif time.monotonic() - seen > _ORPHAN_S:
+            stop.set()
+            return
+
+
 def stop(run: Run, *, wait_s: float = 10.0) -> list[str]:
     """End the run: each process in `STOP_ORDER` is asked with SIGTERM and, after `wait_s`, killed.
+
+    One that was stopped (SIGSTOP) is woken for that, so that it can end in order.
 
     Returns:
         names of the processes that had to be killed.
@@ -74,11 +94,13 @@ def stop(run: Run, *, wait_s: float = 10.0) -> list[str]:
             continue
         with contextlib.suppress(psutil.Error):
             who.terminate()
+            who.resume()
             try:
                 who.wait(wait_s)
             except psutil.TimeoutExpired:
-                who.kill()
                 killed.append(name)
+                who.kill()
+                who.wait(wait_s)  # its locks are free when it has ended, not before
         run.forget(name)
     return killed
 

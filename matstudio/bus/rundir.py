@@ -6,11 +6,14 @@ rings lie in /dev/shm where there is one. The root is MATSTUDIO_RUNTIME, or `pla
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import os
 import secrets
 import shutil
 import tempfile
+import time
 import warnings
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -30,6 +33,7 @@ DEVICE, STATION, RECORDER, MODELHOST, STUDIO, LAUNCHER = (
     "studio",
     "launcher",
 )
+_YOUNG_S = 10.0
 STOP_ORDER = (STUDIO, LAUNCHER, MODELHOST, RECORDER, STATION, DEVICE)
 
 
@@ -101,7 +105,10 @@ class Run:
         """
         body = json.loads((path / "run.json").read_text())
         try:
-            return cls(path, RealClock(**body["clock"]), body["instrument"], body["options"], body["headless"])
+            clock = RealClock(**body["clock"])
+            if not (math.isfinite(clock.now()) and math.isfinite(clock.epoch) and clock.speed > 0):
+                raise ValueError(f"{path / 'run.json'}: no clock")
+            return cls(path, clock, str(body["instrument"]), dict(body["options"]), bool(body["headless"]))
         except (KeyError, TypeError) as error:
             raise ValueError(f"{path / 'run.json'}: {error}") from None
 
@@ -156,7 +163,7 @@ class Run:
             who = psutil.Process(note["pid"])
             if abs(who.create_time() - note["create_time"]) < 0.1 and who.status() != psutil.STATUS_ZOMBIE:
                 return who
-        except (OSError, ValueError, KeyError, psutil.Error):
+        except (OSError, ValueError, KeyError, TypeError, psutil.Error):  # no note, a damaged one, or nobody
             pass
         return None
 
@@ -174,8 +181,8 @@ class Run:
 def unlink_if_dead(path: Path) -> bool:
     """Unlink a ring that nobody writes; True where it was removed."""
     try:
-        fd = os.open(path, os.O_RDWR)
-    except FileNotFoundError:
+        fd = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+    except OSError:  # gone, or not ours
         return False
     try:
         if not try_lock(fd):
@@ -206,18 +213,25 @@ def current_run() -> Run | None:
 
 
 def reap() -> list[str]:
-    """Remove the runs of which nothing lives any more; returns their ids. Runs younger than 10 s are left alone."""
-    import time
+    """Remove the runs of which nothing lives any more; returns their ids. Runs younger than 10 s are left alone.
 
+    Rings whose run directory has vanished go too, if nobody holds them.
+    """
     removed = []
     for path in runtime_root().glob("run-*"):
         try:
+            if abs(time.time() - path.stat().st_mtime) < _YOUNG_S:
+                continue
             run = Run.open(path)
         except (OSError, ValueError):
-            if time.time() - path.stat().st_mtime > 10:
-                shutil.rmtree(path, ignore_errors=True)
+            shutil.rmtree(path, ignore_errors=True)
             continue
-        if not run.alive() and time.time() - run.clock.epoch > 10:
+        if not run.alive():
             run.remove()
             removed.append(run.id)
+    shm = Path("/dev/shm")
+    for ring in shm.glob("matstudio-*.ring*") if shm.is_dir() else ():
+        with contextlib.suppress(OSError):
+            if abs(time.time() - ring.stat().st_mtime) > _YOUNG_S:
+                unlink_if_dead(ring)
     return removed

@@ -1,16 +1,22 @@
 import os
+import shutil
+import signal
+import subprocess
+import sys
 import threading
+import time
 
 import msgpack
 import numpy as np
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matstudio.bus import wire
+from matstudio.bus import processes, wire
 from matstudio.bus.messages import CommandClient, CommandError, CommandServer, NoAnswer, Publisher, Subscriber, check
 from matstudio.bus.ring import RingError, RingReader, RingWriter
-from matstudio.bus.rundir import Run, current_run, reap
+from matstudio.bus.rundir import Run, current_run, reap, runs
 from matstudio.domain.estimate import Estimate, Model, Quantity
 from matstudio.domain.frame import Axis, Frame, Kind
 from matstudio.domain.process import Quality, Reading
@@ -242,3 +248,110 @@ def test_run_directory(runtime):
     assert reap() == []  # too young
     run.remove()
     assert not run.path.exists()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "{",
+        "[]",
+        "5",
+        "null",
+        '{"clock": 5}',
+        '{"clock": {"id": "x", "origin": "a", "speed": 1, "epoch": 1}}',
+        "\xff",
+    ],
+)
+def test_damaged_run_directories_are_passed_over_and_reaped(runtime, body):
+    good = Run.create("twin")
+    good.register("station")
+    damaged = runtime / "run-00000000"
+    damaged.mkdir()
+    (damaged / "run.json").write_bytes(body.encode("latin-1"))
+    assert [run.id for run in runs()] == [good.id]
+    assert current_run() is not None
+    old = time.time() - 60
+    os.utime(damaged, (old, old))
+    reap()
+    assert not damaged.exists()
+    for note in ("[]", "5", '{"pid": "x", "create_time": 1}', '{"pid": -1, "create_time": 1}', "{", '{"pid": 1}'):
+        (good.path / "pids" / "station.json").write_text(note)
+        assert good.process("station") is None
+    os.utime(good.path, (old, old))
+    assert reap() == [good.id]
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="rings lie in the run directory")
+def test_rings_of_vanished_runs_are_reaped(runtime):
+    lost = Run.create("twin")
+    dead = lost.ring("image")
+    dead.write_bytes(b"x")
+    live = RingWriter(lost.ring("spectrum"), 100)
+    shutil.rmtree(lost.path)
+    try:
+        old = time.time() - 60
+        for path in (dead, live.path):
+            os.utime(path, (old, old))
+        reap()
+        assert not dead.exists()
+        assert live.path.exists()
+    finally:
+        live.close()
+
+
+def child(run: Run, name: str, code: str) -> subprocess.Popen[bytes]:
+    """A process of the run that has said that it is ready."""
+    started = subprocess.Popen([sys.executable, "-c", code, str(run.path)], stdout=subprocess.PIPE)
+    run.register(name, started.pid)
+    assert started.stdout.readline() == b"ready\n"
+    started.stdout.close()
+    return started
+
+
+def test_a_stopped_process_is_woken_to_end_in_order(runtime):
+    run = Run.create("twin")
+    end = run.path / "ended in order"
+    code = f"""
+import pathlib, signal
+signal.signal(15, lambda *_: pathlib.Path({str(end)!r}).touch())
+print("ready", flush=True)
+signal.pause()
+"""
+    frozen = child(run, "station", code)
+    os.kill(frozen.pid, signal.SIGSTOP)
+    begun = time.monotonic()
+    assert processes.stop(run, wait_s=20) == []
+    assert time.monotonic() - begun < 10  # measured 0.02 s
+    assert end.exists()
+    frozen.wait(5)
+
+
+def test_a_process_that_has_to_be_killed_has_ended_when_stop_returns(runtime):
+    run = Run.create("twin")
+    code = "import signal; signal.signal(15, signal.SIG_IGN); print('ready', flush=True); signal.pause()"
+    deaf = child(run, "station", code)
+    threading.Thread(target=deaf.wait).start()
+    assert processes.stop(run, wait_s=0.3) == ["station"]
+    assert not psutil.pid_exists(deaf.pid) or psutil.Process(deaf.pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_processes_of_a_headless_run_end_without_their_launcher(runtime):
+    run = Run.create("twin", headless=True)
+    code = """
+import sys
+from matstudio.bus import processes
+processes._ORPHAN_LOOK_S, processes._ORPHAN_S = 0.1, 1.0
+def body(run, stop):
+    print("ready", flush=True)
+    stop.wait()
+sys.exit(processes.main("device", body))
+"""
+    launcher = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    run.register("launcher", launcher.pid)
+    device = child(run, "device", code)
+    with pytest.raises(subprocess.TimeoutExpired):
+        device.wait(2.0)
+    launcher.kill()
+    launcher.wait()
+    assert device.wait(15) == 0  # measured 1.2 s
