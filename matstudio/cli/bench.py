@@ -9,7 +9,7 @@ from matstudio.bench.rows import report, table
 from matstudio.cli.main import CheckFailed, UsageError
 from matstudio.modalities.base import load
 
-BENCHES = {"twin": "matstudio.bench.twin:bench"}
+BENCHES = {"twin": "matstudio.bench.twin:bench", "reconstruction": "matstudio.bench.reconstruction:bench"}
 
 
 def bench(arguments: argparse.Namespace) -> None:

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import getpass
+import os
+
+import psutil
 
 from matstudio.bus import processes
-from matstudio.bus.messages import CommandClient, NoAnswer
-from matstudio.bus.rundir import DEVICE, LAUNCHER, STATION, Run, current_run, reap
+from matstudio.bus.messages import CommandClient, CommandError, NoAnswer
+from matstudio.bus.rundir import DEVICE, LAUNCHER, STATION, Run, reap, runs
 from matstudio.cli.main import CheckFailed, UsageError
+
+STATION_S = 0.5
+"""After so many seconds without an answer of the station, HALT goes to the device itself."""
 
 
 def operator() -> str:
     """Who gives a command from this shell, for the audit log."""
-    return getpass.getuser()
-
-
-def the_run() -> Run:
-    """The run that goes on now.
-
-    Raises:
-        UsageError: there is none.
-    """
-    run = current_run()
-    if run is None:
-        raise UsageError("no run goes on")
-    return run
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # an account without a name
+        return f"user {os.getuid()}" if hasattr(os, "getuid") else "user"
 
 
 def ask(run: Run, process: str, name: str, **fields: object) -> dict[str, object]:
@@ -42,22 +40,45 @@ def ask(run: Run, process: str, name: str, **fields: object) -> dict[str, object
 
 
 def halt(_: argparse.Namespace) -> None:
-    """HALT: every device takes its safe state, latched. Where no station answers, the device is told directly."""
-    run = the_run()
+    """HALT: every device of every run takes its safe state, latched. Where no station answers, the device is told
+    directly."""
+    going = [run for run in runs() if {STATION, DEVICE} & set(run.alive())]
+    if not going:
+        raise UsageError("no run goes on")
+    failed = []
+    for run in going:
+        try:
+            print(f"run {run.id}: {_halt(run)}")
+        except CommandError as error:
+            failed.append(f"run {run.id}: {error}")
+    if failed:
+        raise CheckFailed("; ".join(failed))
+
+
+def _halt(run: Run) -> str:
+    """Halt one run; what became of it.
+
+    Raises:
+        CommandError: neither station nor device said that it is safe.
+    """
+    station = CommandClient(run.socket(STATION, "cmd"))
     try:
-        ask(run, STATION, "halt", who=operator(), why="matstudio halt")
-        print(f"run {run.id}: SAFE, latched until a person resets it")
-    except NoAnswer:
+        if run.process(STATION) is not None:
+            with contextlib.suppress(NoAnswer):
+                station.request("halt", timeout=STATION_S, who=operator(), why="matstudio halt")
+                return "SAFE, latched until a person resets it"
         try:
             ask(run, DEVICE, "safe")
         except NoAnswer:
-            raise CheckFailed(f"run {run.id}: neither the station nor the device answers") from None
-        print(f"run {run.id}: no station answers; the device itself was made safe")
+            raise CommandError("neither the station nor the device answers") from None
+        return "no station answers; the device itself was made safe"
+    finally:
+        station.close()
 
 
 def stop(_: argparse.Namespace) -> None:
     """End the run: its station makes everything safe and every process ends."""
-    run = current_run()
+    run = next((r for r in runs() if r.alive()), None)
     if run is None:
         reap()
         raise UsageError("no run goes on")
@@ -69,9 +90,10 @@ def end(run: Run, *, but: tuple[str, ...] = ()) -> list[str]:
     """Stop the run's processes and remove its directory; names those that had to be killed."""
     launcher = run.process(LAUNCHER)
     if launcher is not None and LAUNCHER not in but:
-        launcher.terminate()
-        if processes.wait_for(lambda: not run.path.exists(), 30.0):
-            return []
+        with contextlib.suppress(psutil.Error):
+            launcher.terminate()
+            launcher.resume()  # one that was stopped would not hear it
+        processes.wait_for(lambda: run.process(LAUNCHER) is None, 30.0)
     killed = processes.stop(run)
     run.remove()
     return killed

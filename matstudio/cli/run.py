@@ -42,8 +42,10 @@ def run(arguments: argparse.Namespace) -> int:
     the_run = Run.create(arguments.instrument, options, speed=arguments.speed, headless=arguments.headless)
     the_run.register(LAUNCHER)
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    for name in ("SIGTERM", "SIGINT", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and (name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN):  # nohup
+            signal.signal(number, lambda *_: stop.set())
     try:
         return _loop(the_run, arguments, stop)
     finally:
@@ -127,6 +129,8 @@ def _loop(the_run: Run, arguments: argparse.Namespace, stop: threading.Event) ->
     report["killed"] = killed
     if arguments.report:
         Path(arguments.report).write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+    if not report["problems"]:
+        the_run.remove()
     print(Watcher.text(report))
     for name, path in (("session", report["recording"].get("path")), ("report", arguments.report)):
         if path:
@@ -135,7 +139,6 @@ def _loop(the_run: Run, arguments: argparse.Namespace, stop: threading.Event) ->
         print(f"screenshot: {arguments.screenshot}")
     if report["problems"]:
         raise CheckFailed("; ".join(report["problems"]))
-    the_run.remove()
     return 0
 
 
