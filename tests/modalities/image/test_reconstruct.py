@@ -8,6 +8,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from matstudio.domain.estimate import Estimate
@@ -306,3 +307,39 @@ def test_real_single_atoms(real_data) -> None:
         hit += int((cKDTree(columns).query(truth)[0] < 8).sum())
     assert 5 < found < 2 * marked
     assert hit > 0.2 * marked
+
+
+def texture(seed: int = 3) -> np.ndarray:
+    """Grains with sharp edges and thin lines, darker and brighter than the rest, blurred less than a pixel, noisy."""
+    rng = np.random.default_rng(seed)
+    image = np.full((300, 300), 100.0)
+    for y, x, high, wide, level in zip(
+        *(rng.integers(0, 300, (2, 400))), *(rng.integers(2, 9, (2, 400))), rng.uniform(-40, 40, 400), strict=True
+    ):
+        image[y : y + high, x : x + wide] += level
+    return ndimage.gaussian_filter(image, 0.7) + rng.normal(0, 2.0, image.shape)
+
+
+def test_texture_holds_no_columns() -> None:
+    axes = tuple(Axis(n, "px", 1.0, 0.0, 300) for n in "yx")
+    estimate = Baseline()(Frame("image", Kind.IMAGE, 0, texture(), axes, 0.0, 0.1, "test", {}))
+    assert len(estimate.arrays["columns"]) == 0
+    assert "no atomic columns" in estimate.notes[0]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "insitu_ti_line_1770_1786/Chip-4-Heat-1-Frame-1770-Cropped",
+        "insitu_ti_loop_1691_1698/Chip-4-Heat-1-Frame-1691-Cropped",
+    ],
+)
+def test_real_grains_and_text_are_no_columns(real_data, name: str) -> None:
+    from matstudio.instruments.readers.arrays import picture
+
+    data = np.asarray(picture(real_data / "image" / f"{name}.png"), float)
+    data = data.mean(-1) if data.ndim == 3 else data
+    axes = tuple(Axis(n, "px", 1.0, 0.0, size) for n, size in zip("yx", data.shape, strict=True))
+    estimate = Baseline()(Frame("image", Kind.IMAGE, 0, data, axes, 0.0, 0.1, "test", {}))
+    assert len(estimate.arrays["columns"]) < 5
+    assert "no atomic columns" in estimate.notes[0]
