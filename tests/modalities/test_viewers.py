@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -269,6 +270,21 @@ def test_a_powder_pattern_gets_a_line_plot_and_a_pattern_the_canvas_back(qtbot) 
     view.grab()
     view.show_frame(pattern(1))
     assert view.canvas.isVisible()
+
+
+def test_a_title_names_the_kind_once_and_a_probability_has_no_sigma(qtbot) -> None:
+    view = viewer("diffraction", qtbot)
+    axis = Axis("2theta", "°", 0.02, 10.0, 500)
+    view.show_frame(Frame("d", "diffraction", 0, np.ones(500), (axis,), 0, 1, "c", {"mode": "powder diffraction"}))
+    assert view._title.text() == "Powder diffraction 500"
+    view = viewer("image", qtbot)
+    view.show_frame(image())
+    chance = {"antiphase": Quantity(0.01, 0.1, "1"), "order_square": Quantity(0.1, 0.01, "1")}
+    view.show_estimate(replace(ESTIMATES["image"], quantities=chance, notes=("3 columns", "faint")))
+    rows = dict(view._rows.rows())
+    assert rows["Antiphase p"] == "0.01"
+    assert not any("square" in label.lower() for label in rows)
+    assert view._notes.text() == "faint"
 
 
 def test_the_profile_of_an_uncalibrated_pattern_is_about_the_centre_found(qtbot) -> None:

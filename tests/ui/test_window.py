@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -210,6 +211,17 @@ def test_a_replay_has_its_bar_and_only_its_docks(replay_window: MainWindow, repl
     window._replay._slider.setSliderDown(False)
     qtbot.waitUntil(lambda: replay.position == pytest.approx(60.0, abs=0.1), timeout=3000)
     assert "mode" not in replay.names()
+
+
+def test_what_a_file_without_readings_lacks_is_not_there(replay_window: MainWindow, replay: FakeRun, qtbot):
+    window = replay_window
+    qtbot.waitUntil(lambda: window._replay.isVisible(), timeout=5000)
+    assert window.docks["Process control"].isVisible()
+    window.session._describe(dataclasses.replace(replay.description, readings={}))
+    window._hide_absent()
+    assert not window.docks["Process control"].isVisible()
+    assert not window.docks["Trends"].isVisible()
+    assert window.docks["Image"].isVisible()
 
 
 @pytest.mark.parametrize("look", list(Theme))
