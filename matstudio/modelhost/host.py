@@ -24,6 +24,9 @@ from matstudio.modalities.base import MODALITIES, Inverse, load
 
 log = logging.getLogger(__name__)
 
+REST = 2.0
+"""Seconds that a stream's model rests for each second that it took: no stream has more than a third of a core."""
+
 
 @dataclass
 class Feed:
@@ -36,9 +39,13 @@ class Feed:
     skipped: int = 0
     seconds: float = 0.0
     error: str = ""
+    due: float = 0.0
 
     def take(self) -> Estimate | None:
-        """Analyse the newest frame, if there is one. An unreadable frame leaves its line in `error`."""
+        """Analyse the newest frame, if there is one and the model has rested. An unreadable frame leaves its line in
+        `error`."""
+        if time.perf_counter() < self.due:
+            return None
         if self.ring is not None and self.ring.replaced():
             self.ring.close()
             self.ring = None
@@ -59,7 +66,10 @@ class Feed:
             self.error = f"{frame.stream} #{frame.seq}: {error}".splitlines()[0]
             log.warning("%s", self.error)
             return None
-        self.seconds = time.perf_counter() - start
+        finally:
+            end = time.perf_counter()
+            self.due = end + REST * (end - start)
+        self.seconds = end - start
         self.analysed += 1
         self.error = ""
         return replace(estimate, seconds=self.seconds)

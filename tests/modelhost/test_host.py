@@ -1,3 +1,4 @@
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,8 +60,30 @@ def test_a_model_that_raises_is_shown_and_the_next_frame_is_taken(ring):
     assert feed.take() is None
     assert feed.error == "spectrum #0: NaN in frame"
     ring.write(frame(1))
+    rested(feed)
     assert feed.take().quantities["order_parameter"].value == 1.0
     assert feed.error == ""
+    feed.ring.close()
+
+
+def rested(feed: Feed) -> None:
+    time.sleep(max(0.0, feed.due - time.perf_counter()))
+
+
+def test_a_slow_model_rests_twice_as_long_as_it_worked(ring):
+    class Slow(Mean):
+        def __call__(self, frame):
+            time.sleep(0.1)
+            return super().__call__(frame)
+
+    feed = Feed(Stream("spectrum", Kind.SPECTRUM, str(ring.path), 5.0, "x"), Slow())
+    ring.write(frame(0))
+    assert feed.take().seq == 0
+    for seq in (1, 2, 3):
+        ring.write(frame(seq))
+    assert feed.take() is None
+    rested(feed)
+    assert feed.take().seq == 3  # the newest, not the one that waited longest
     feed.ring.close()
 
 
