@@ -39,6 +39,8 @@ class Estimate:
         model: who says so.
         quantities: by name; "order_parameter" (unit "1", Bragg-Williams S = Au fraction on the alpha minus on the
             beta sublattice), "lattice_a" ("Å"), "composition" (Au fraction, "1") where the model gives them.
+            "order_square" ("1", S^2 where that is what was measured; may be negative), "antiphase" ("1", how probable
+            more than one domain is) and "boundary_density" ("1/Å", length of domain boundaries per area).
         arrays: for overlays and for fusion, by name. Image: "columns" (N, 2) x, y in pixels, "columns_sigma" (N, 2)
             pixels, "columns_intensity" (N,) counts, "columns_au" (N,) Au fraction. Diffraction: "spots" (N, 2) x, y in
             pixels, "spots_sigma", "spots_hkl" (N, 3), "spots_intensity" (N,) counts. Spectrum: "background" (M,) counts
