@@ -12,7 +12,7 @@ from matstudio import __version__
 from matstudio.bus.messages import CommandError
 from matstudio.control import alarms as alarm_list
 from matstudio.control import audit, gate, modes, pid, sensor
-from matstudio.control.alarms import Alarm, Condition, Priority
+from matstudio.control.alarms import Alarm, AlarmState, Condition, Priority
 from matstudio.control.limits import DEFAULTS, Settings
 from matstudio.control.modes import Event, Facts, Refusal
 from matstudio.control.observer import Furnace
@@ -79,6 +79,8 @@ class Station:
         self._silence: dict[str, Condition] = {}
         self._troubles: set[str] = set()
         self._refused_at: dict[str, float] = {}
+        if self._link.n:  # its log goes on
+            self._tell("restart.station", "the station was started again; nothing is resumed", Priority.HIGH)
         self.note("start", "station", f"station {__version__}", limits=settings.digest, source=settings.source)
 
     # ---- the audit log
@@ -117,8 +119,8 @@ class Station:
         """Between two cycles: look at what the device says, so that a fault is seen early and acted on at once."""
         if self.mode not in modes.DRIVING:
             return
-        now = self.clock.now()
         self._take_readings()
+        now = self.clock.now()
         self._judged = self._monitor.look(self._readings.get(SENSOR), now, self._heater_now(now))
         if self._judged.confirmed:
             self.cycle()
@@ -196,6 +198,8 @@ class Station:
             limits={k: [v.low, v.high, v.rate] for k, v in self._out.limits.items()},
             pid=asdict(self._loop.tuning),
         )
+        if not first:
+            self._tell("restart.device", f"{description.name} was started again", Priority.MEDIUM)
         if self.mode in modes.DRIVING:
             self._enter(Mode.OFF, "station", "another device server has taken its place")
 
@@ -228,8 +232,8 @@ class Station:
             self._enter(new, who, why)
 
     def _enter(self, new: Mode, who: str, why: str) -> None:
-        now = self.clock.now()
-        old, self.mode, self.why = self.mode, new, why
+        now, old = self.clock.now(), self.mode
+        self.mode, self.why = new, why
         if new is Mode.SAFE:
             self._out.make_safe(now)
         self.note("mode", who, f"{old} -> {new}: {why}", old=old, new=new)
@@ -296,6 +300,11 @@ class Station:
             self._loop.sample(reading.value, reading.t)
 
     # ---- alarms
+
+    def _tell(self, name: str, text: str, priority: Priority) -> None:
+        """An alarm of something that has passed: it stays until a person acknowledges it."""
+        self._alarms[name] = Alarm(name, text, priority, AlarmState.RTN_UNACK, self.clock.now())
+        self.note("alarm", "station", f"{name}: {text}", id=name, state=AlarmState.RTN_UNACK, priority=priority)
 
     def _watch_alarms(self, now: float) -> None:
         active: dict[str, Condition] = {}

@@ -437,6 +437,29 @@ def test_audit_chain_is_continued(fake):
     assert verify([*fake.entries, *entries]) == []
 
 
+def test_a_station_that_was_started_again_says_so_until_it_is_acknowledged(fake):
+    from matstudio.control.audit import Link
+
+    last = fake.entries[-1]
+    again = Station(fake.device, fake.clock, link=Link(last["n"], last["hash"]))
+    for _ in range(3):
+        fake.clock.advance(0.2)
+        again.cycle()
+    status = again.status()
+    assert status["mode"] is Mode.OFF
+    assert [a["text"] for a in status["alarms"]] == ["the station was started again; nothing is resumed"]
+    again.handle_acknowledge("ana", "restart.station")
+    assert again.status()["alarms"] == ()
+
+
+def test_a_device_that_was_started_again_is_told(fake):
+    fake.run(1)
+    state = dict(fake.furnace.description.state) | {"boot": "another"}
+    fake.furnace.description = replace(fake.furnace.description, state=state)
+    fake.run(1)
+    assert fake.alarms()["restart.device"]["text"] == "Fake was started again"
+
+
 def test_a_thousand_names_do_not_swell_the_status(bench):
     for i in range(1000):
         bench.clock.advance(0.001)

@@ -108,6 +108,7 @@ def test_pid_setpoint_halt_and_a_killed_station(live):
     again = one.start(STATION)
     one.wait_good()
     assert one.status()["mode"] == "OFF"
+    assert "restart.station" in {alarm["id"] for alarm in one.status()["alarms"]}
     time.sleep(0.5)
     assert one.heater() == 0.0
     one.heat()
