@@ -52,15 +52,25 @@ class Watcher:
         status = self.last.get("status")
         return status is not None and status["device"]["state"] == "good"
 
-    def report(self, arguments: argparse.Namespace, supervisor: Supervisor) -> dict[str, Any]:
-        """The report; `problems` is empty for a run in which everything worked."""
+    def complete(self) -> bool:
+        """Whether every process has been heard and, where there are models, each has had a frame."""
+        models = self.last.get("models")
+        heard = {"status", "readings", "models", "recording"} <= set(self.last)
+        return heard and bool(models) and all(m["analysed"] or m["error"] for m in models.values())
+
+    def report(self, arguments: argparse.Namespace, supervisor: Supervisor, *, early: bool) -> dict[str, Any]:
+        """The report; `problems` is empty for a run in which everything worked. A run that a person ended `early`,
+        before it had started, has no silent parts."""
         now = self._run.clock.now()
         status, models = self.last.get("status", {}), self.last.get("models", {})
         recording = dict(self.last.get("recording", {}))
         streams = self._streams(models, recording, now)
         problems = list(supervisor.problems)
-        problems += [f"no {name} message" for name in ("status", "readings", "models") if name not in self.last]
+        if not early:
+            problems += [f"no {name} message" for name in ("status", "readings", "models") if name not in self.last]
         silent = [name for name, facts in streams.items() if not facts["frames"]]
+        if early:
+            silent = []
         if self._run.instrument == "twin" or len(silent) == len(streams):  # a track of a replay may begin later
             problems += [f"stream {name} brought no frame" for name in silent]
         if arguments.record and not recording.get("path"):

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 from matstudio.bus.messages import CommandError
@@ -20,6 +21,9 @@ from matstudio.cli.files import existing, writable
 from matstudio.cli.main import CheckFailed, UsageError
 from matstudio.cli.report import Watcher
 from matstudio.cli.supervise import KEEP_RUNNING, MODULES, Supervisor
+
+_START_S = 20.0
+"""A run that is shorter than its start lasts until every process has done something, this long at most."""
 
 
 def open_file(arguments: argparse.Namespace) -> int:
@@ -98,6 +102,11 @@ def _loop(the_run: Run, arguments: argparse.Namespace, stop: threading.Event) ->
         supervisor = Supervisor(the_run, names, env)
         watcher = Watcher(the_run)
         keep = False
+        begun = time.monotonic()
+
+        def late() -> bool:
+            return time.monotonic() - begun > _START_S
+
         try:
             if windowed or arguments.screenshot:
                 supervisor.start(STUDIO)
@@ -110,7 +119,7 @@ def _loop(the_run: Run, arguments: argparse.Namespace, stop: threading.Event) ->
                 if asking and watcher.ready():
                     asking = False
                     _ask_mode(the_run, arguments.mode)
-                if arguments.duration and the_run.clock.now() >= arguments.duration:
+                if arguments.duration and the_run.clock.now() >= arguments.duration and (late() or watcher.complete()):
                     break
                 code = supervisor.studio_exit()
                 if windowed and code is not None:
@@ -121,7 +130,8 @@ def _loop(the_run: Run, arguments: argparse.Namespace, stop: threading.Event) ->
                     print("the run goes on without a window; `matstudio` opens one, `matstudio stop` ends it")
             if arguments.screenshot:
                 _screenshot(the_run, Path(arguments.screenshot).resolve(), supervisor)
-            report = watcher.report(arguments, supervisor)
+            early = stop.is_set() and not late() and not watcher.complete()
+            report = watcher.report(arguments, supervisor, early=early)
         finally:
             watcher.close()
             supervisor.stop()

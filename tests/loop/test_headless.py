@@ -108,3 +108,20 @@ def test_a_headless_run_ends_with_its_launcher(runtime: Path):
         child.communicate()
         processes.stop(run)
         run.remove()
+
+
+def test_a_run_that_is_shorter_than_its_start_lasts_until_it_has_started(runtime: Path):
+    child = start("--duration", "0.1")
+    out, err = child.communicate(timeout=60)
+    assert (child.returncode, err) == (0, "")
+    assert "spectrum" in out
+    assert list(runtime.iterdir()) == []
+
+
+def test_a_run_that_is_ended_before_it_has_started_is_no_failure(runtime: Path):
+    child = start("--duration", "60")
+    assert processes.wait_for(lambda: current_run() is not None, 20)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=30)
+    assert (child.returncode, err) == (0, "")
+    assert list(runtime.iterdir()) == []
