@@ -233,7 +233,8 @@ class SessionWriter:
         """Gather a fused state; its structure at most once a second of run time."""
         facts, arrays = self._structure("state", state.t, state)
         sources = {k: [(r.stream, r.seq) for r in refs] for k, refs in state.sources.items()}
-        self._states.add(state.t, -1, {"t": state.t, "sources": sources, **facts}, state.quantities, arrays)
+        body = {"t": state.t, "sources": sources, "notes": state.notes, **facts}
+        self._states.add(state.t, -1, body, state.quantities, arrays)
 
     def _structure(self, who: str, t: float, of: Estimate | MaterialState) -> tuple[dict[str, Any], dict[str, Any]]:
         if of.structure is None or t - self._structure_at.get(who, -np.inf) < STRUCTURE_EVERY_S:

@@ -404,4 +404,5 @@ def _state(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> MaterialSta
         quantities=_quantities(record),
         sources={k: tuple(FrameRef(s, n) for s, n in refs) for k, refs in record["sources"].items()},
         structure=_pop_structure(record, arrays),
+        notes=tuple(record.get("notes", ())),
     )

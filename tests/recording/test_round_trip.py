@@ -37,7 +37,7 @@ def test_everything_comes_back(writer):
     writer.add_frame(spectrum(1))
     writer.add_readings([Reading("temperature", 300.5, "K", 1.5), Reading("heater", np.nan, "1", 1.5, Quality.BAD)])
     sources = {"order_parameter": (FrameRef("image", 29),)}
-    writer.add_state(MaterialState(2.9, {"order_parameter": Quantity(0.7, 0.02, "1")}, sources, STRUCTURE))
+    writer.add_state(MaterialState(2.9, {"order_parameter": Quantity(0.7, 0.02, "1")}, sources, STRUCTURE, ("a note",)))
     line = b'{"n":0,"text":"' + "Å".encode() * 2000 + b'"}'
     writer.add_event(line)
     writer.close()
@@ -77,6 +77,7 @@ def test_everything_comes_back(writer):
         np.testing.assert_array_equal(estimates[0].structure.occupancy, STRUCTURE.occupancy)
         assert estimates.quantity("order_parameter")[1][0] == 0.51
         state = session.states()[0]
+        assert state.notes == ("a note",)
         assert (state.quantities["order_parameter"].value, state.sources) == (0.7, sources)
         assert session.event_lines()[1] == line
         assert [e["kind"] for e in session.events() if "kind" in e] == ["recording", "recording"]
