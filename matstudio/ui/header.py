@@ -144,11 +144,9 @@ class HeaderView(QFrame):
 
     def minimumSizeHint(self) -> QSize:
         """Room for all but the figures that may be left out."""
-        self._figure_row.invalidate()  # its size is kept from before a figure was shown or hidden
-        self._row.invalidate()
-        least = self._row.minimumSize()
-        spare = sum(self._room(key) for key in _SPARE if not self._figures[key].isHidden())
-        return QSize(least.width() - spare, least.height())
+        least, figures = self._row.minimumSize(), self._figure_row.minimumSize()  # both may be from before a change
+        needed = sum(self._room(key) for key, f in self._figures.items() if key not in _SPARE and not f.isHidden())
+        return QSize(least.width() - figures.width() + needed, least.height())
 
     def sizeHint(self) -> QSize:
         return self.minimumSizeHint()
