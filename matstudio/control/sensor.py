@@ -10,7 +10,7 @@ from matstudio.control.observer import Furnace, FurnaceObserver
 from matstudio.domain.process import Quality, Reading
 
 MAX_AGE_S = 0.35  # so that a frozen device is safe within 3 control periods of 0.2 s
-MAX_AGE_REAL_S = 0.5  # at simulated speed: jitter of the machine is not a fault of the sensor
+MAX_AGE_REAL_S = 1.0  # at simulated speed: jitter of the machine is not a fault of the sensor
 STUCK_SAMPLES = 3
 CONFIRM_S = 0.15  # one bad sample is left out, a second one a control period later is a fault
 PULLED_K = 18.0  # the sensor has left the model by this within the observer's window

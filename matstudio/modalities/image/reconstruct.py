@@ -275,11 +275,12 @@ def _alloy(image: np.ndarray, frame: Frame, prototype: Prototype, pixel: float, 
         "order_map": _map(refined, index, order, image.shape),
     }
     notes: tuple[str, ...] = (f"{seen.sum()} columns",)
-    if order.antiphase:
+    if order.antiphase > 0.5:
         domains = len(np.unique(order.phases[seen]))
         notes += (
             f"{domains} antiphase domains" if domains > 1 else "antiphase domains, too weak in order to be mapped",
         )
+    if order.antiphase:
         density = order.boundary * 2 / cube
         quantities["boundary_density"] = Quantity(density, max(0.3 * density, 0.01), "1/Å")
     structure = _structure(index, columns, order, seen, image.shape, pixel, cube, prototype, sample.atoms)
