@@ -55,7 +55,7 @@ setup() {
   [ -x "$venv/bin/python" ] && "$venv/bin/python" -c '' 2>/dev/null || "$python" -m venv --clear "$venv" \
     || die "cannot make $venv"
   say "installing Python packages into $venv (a few minutes the first time)"
-  "$venv/bin/python" -m pip install -q --disable-pip-version-check --use-pep517 -c "$root/installer/constraints.txt" \
+  PYTHONWARNINGS=ignore "$venv/bin/python" -m pip install -q --disable-pip-version-check --use-pep517 -c "$root/installer/constraints.txt" \
     -e "$root${extra:+[$extra]}" || die "pip install failed"
   printf '%s %s\n' "$wanted" "$extra" >"$stamp"
 }

@@ -171,7 +171,7 @@ def test_a_killed_process_starts_again_with_its_heater_off(bench):
     assert processes.wait_for(lambda: twin.device.state["boot"] != boot, 5)
     assert twin.heater() == 0.0
     assert twin.device.state["locked"] == "start"
-    assert any("sent" in line for line in twin.device.refusals())
+    assert twin.device.refusals() == ()  # what it was told while it was away never reached it
     assert twin.rings["spectrum"].replaced()
 
 
