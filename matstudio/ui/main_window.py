@@ -386,10 +386,7 @@ class MainWindow(QMainWindow):
         state = self.session.live.state
         if state is None or state.structure is None:
             return
-        sources = {ref.stream for refs in state.sources.values() for ref in refs}
-        age = self.session.live.silence("state")
-        sites = f"{len(state.structure.positions):,} sites"
-        self.docks["Structure"].set_line(f"{sites}  {age:.1f} s ago from {' + '.join(sorted(sources))}")
+        self.docks["Structure"].set_line(status_line.structure_line(state, self.session.live.silence("state")))
 
     def _answered(self, result: Result) -> None:
         card = None

@@ -7,7 +7,7 @@ import pytest
 
 from matstudio.bus.rundir import Run
 from matstudio.domain.device import Description
-from matstudio.domain.estimate import MaterialState, Quantity
+from matstudio.domain.estimate import FrameRef, MaterialState, Quantity
 from matstudio.domain.process import Limits, Mode, Quality, Reading
 from matstudio.ui.live import Live
 from matstudio.ui.present import header, log, process, status_line, trends
@@ -307,3 +307,10 @@ def test_a_log_row_names_the_person_and_is_one_line():
     row = log.entry({"n": 4, "wall": 0.0, "kind": "mode", "who": "operator:ann", "text": "OFF -> PID\nchosen"})
     assert (row.n, row.who, row.kind, row.text) == (4, "ann", "mode", "OFF -> PID chosen")
     assert log.entry({"who": "pid"}).who == "pid"
+
+
+def test_the_structure_says_where_it_comes_from_and_what_disagrees():
+    sources = {"order_parameter": (FrameRef("image", 1), FrameRef("diffraction", 2))}
+    state = MaterialState(1.0, {}, sources, None, ("image, diffraction disagree on order parameter",))
+    line = status_line.structure_line(state, 0.3)
+    assert line == "image, diffraction disagree on order parameter  0 sites  0.3 s ago from diffraction + image"

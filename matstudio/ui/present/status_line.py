@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from matstudio.domain.estimate import MaterialState
 from matstudio.ui.live import Live
 from matstudio.widgets.text import duration
 from matstudio.workers.frames import StreamStats
@@ -116,3 +117,10 @@ class Analysed:
             if span > 0.5:
                 rates[stream] = max(0, marks[-1][1] - marks[0][1]) / span
         return rates
+
+
+def structure_line(state: MaterialState, age: float) -> str:
+    """What the title of the structure says: how many sites, how old (s), from which streams, and in what these disagree."""
+    sources = sorted({ref.stream for refs in state.sources.values() for ref in refs})
+    sites = 0 if state.structure is None else len(state.structure.positions)
+    return "  ".join((*state.notes, f"{sites:,} sites", f"{age:.1f} s ago from {' + '.join(sources)}"))
