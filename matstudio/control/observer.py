@@ -8,6 +8,11 @@ for a furnace that is not quite as described:
 
 The factors are learnt within some seconds of heating and change slowly after; a sensor that drifts afterwards cannot be
 explained by them, so that the filter has to pull T along. What it pulled within a window is the evidence of a drift.
+
+A drift that begins with the heating itself could pass for a factor. Against it the furnace is also followed just as it
+is described, with factors of 1 and drawn to the readings in minutes only (a Luenberger observer: D. G. Luenberger, IEEE
+Trans. Autom. Control 16 (1971) 596); how far the readings may stray from it follows from how well a description is
+trusted.
 """
 
 from __future__ import annotations
@@ -21,10 +26,14 @@ from typing import Any
 import numpy as np
 
 _STEP_S = 0.25
-_PRIOR = (2.0, 2.0, 0.08, 0.08)  # one standard deviation of T, M (K), alpha, beta
+_PRIOR = (2.0, 2.0, 0.05, 0.05)  # one standard deviation of T, M (K), alpha, beta
 _WALK = (1.0, 0.04, 0.0002, 0.0002)  # per square root of a second
 _WALK_2 = np.diag(np.square(_WALK))
 _FACTOR = (0.5, 1.6)
+_FORGET_S = 120.0  # in which the furnace as described is drawn to the readings
+_TRUST = 0.05  # of the described rise above ambient: the description's gain and time constant are true within 5 %
+_TIMING_S = 0.4  # the description's delay and lag are true within that
+_LEAST_K, _LEAST_NOISES = 5.0, 4.0  # what is never a drift: ambient, and so many deviations of the noise
 DEFAULT_NOISE_K = 0.3  # of a device that says that its readings are noisy, but not how much
 
 
@@ -78,16 +87,35 @@ class FurnaceObserver:
         self._f = furnace
         self._window = window_s
         self._u: deque[tuple[float, float]] = deque()
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget all but the heater's outputs."""
         self._pulls: deque[tuple[float, float]] = deque()
         self._x = np.zeros(4)
         self._p = np.zeros((4, 4))
         self._t: float | None = None
         self._pulled = 0.0
+        self._described = (0.0, 0.0, 0.0)  # T, M (K) and dM/dt (K/s) as described
+        self._strayed = 0.0
+        self._read_at = 0.0
 
     @property
     def pulled(self) -> float:
         """Sum of the filter's corrections of the furnace temperature in the window, K."""
         return self._pulled
+
+    @property
+    def strayed(self) -> float:
+        """Last reading less what the furnace as described makes, K."""
+        return self._strayed
+
+    @property
+    def stray_limit(self) -> float:
+        """How far a reading can stray from a furnace that is described well enough, K."""
+        temperature, _, rate = self._described
+        rise = abs(temperature - self._f.ambient_K)
+        return _LEAST_K + _LEAST_NOISES * self._f.noise_K + _TRUST * rise + _TIMING_S * abs(rate)
 
     def heater(self, t: float, u: float) -> None:
         """The heater's actual output is `u` from run time `t` on."""
@@ -125,6 +153,9 @@ class FurnaceObserver:
             rate = alpha * cooling + beta * heating
             self._x = self._x + np.array([k * rate, m * (temperature - sensor), 0.0, 0.0])
             self._p = jacobian @ self._p @ jacobian.T + _WALK_2 * h
+            temperature, sensor, _ = self._described
+            speed = (temperature - sensor) / lag
+            self._described = (temperature + k * (f.ambient_K - temperature + heating), sensor + h * speed, speed)
 
     def advance(self, t: float) -> float:
         """What the sensor should show at run time `t`, K; NaN before the first reading."""
@@ -140,9 +171,15 @@ class FurnaceObserver:
         if self._t is None:
             self._x = np.array([y, y, 1.0, 1.0])
             self._p = np.diag(np.square(_PRIOR))
-            self._t = t
+            self._described = (y, y, 0.0)
+            self._t = self._read_at = t
             return
         innovation = y - self.advance(t)
+        temperature, sensor, speed = self._described
+        self._strayed = y - sensor
+        drawn = min(1.0, (t - self._read_at) / _FORGET_S) * self._strayed
+        self._read_at = t
+        self._described = (temperature + drawn, sensor + drawn, speed)
         gain = self._p[:, 1] / (self._p[1, 1] + max(self._f.noise_K, 0.1) ** 2)
         self._x = self._x + gain * innovation
         self._x[2:] = np.minimum(np.maximum(self._x[2:], _FACTOR[0]), _FACTOR[1])

@@ -90,11 +90,13 @@ class SensorMonitor:
     def __init__(self, low: float, high: float, furnace: Furnace | None, max_age: float = MAX_AGE_S) -> None:
         self._low, self._high, self._max_age = low, high, max_age
         self._furnace = furnace
+        self._observer = FurnaceObserver(furnace) if furnace else None
         self.restart()
 
     def restart(self) -> None:
         """Forget what was learnt (after a person's reset)."""
-        self._observer = FurnaceObserver(self._furnace) if self._furnace else None
+        if self._observer:
+            self._observer.restart()
         self._bad_since: float | None = None
         self._last: Reading | None = None
         self._same = 1
@@ -139,4 +141,7 @@ class SensorMonitor:
         if abs(observer.pulled) > PULLED_K:
             text = f"{reading.name} has drifted by {observer.pulled:+.0f} K from what the heater's output makes"
             return Judgement(Fault.MODEL, text, confirmed=True)
+        if abs(observer.strayed) > observer.stray_limit:
+            text = f"{reading.name} is {observer.strayed:+.0f} K from what the furnace as described makes"
+            return Judgement(Fault.MODEL, text)
         return Judgement()

@@ -55,14 +55,23 @@ class Rig:
 
 
 @pytest.mark.parametrize(
-    "furnace", [{}, {"gain": 0.8}, {"gain": 1.2}, {"tau": 0.8}, {"tau": 1.2}, {"noise": 0.6}, {"seed": 1}], ids=str
+    "furnace", [{}, {"gain": 0.95}, {"gain": 1.05}, {"tau": 0.95}, {"tau": 1.05}, {"noise": 0.6}, {"seed": 1}], ids=str
 )
 def test_no_false_alarm_in_a_long_anneal(furnace):
     assert Rig(**furnace).run(900.0) is None
 
 
+@pytest.mark.parametrize("furnace", [{"gain": 0.8}, {"gain": 1.2}, {"tau": 0.8}, {"tau": 1.2}], ids=str)
+def test_a_furnace_that_is_not_as_described_is_found_in_its_first_heating(furnace):
+    rig = Rig(**furnace)
+    found = rig.run(60.0)
+    assert found is not None
+    assert found.fault is Fault.MODEL
+    assert "as described" in found.text
+
+
 @pytest.mark.parametrize("rate", [1.0, -1.0])
-@pytest.mark.parametrize("begin", [30.0, 60.0, 120.0, 330.0, 600.0])
+@pytest.mark.parametrize("begin", [0.2, 1.0, 5.0, 20.0, 30.0, 60.0, 120.0, 330.0, 600.0])
 def test_drift_is_found_within_30_s(rate, begin):
     rig = Rig()
     assert rig.run(begin) is None
@@ -73,7 +82,7 @@ def test_drift_is_found_within_30_s(rate, begin):
     assert rig.t - start <= 30.0
 
 
-@pytest.mark.parametrize("gain", [0.8, 1.2])
+@pytest.mark.parametrize("gain", [0.95, 1.05])
 def test_drift_is_found_with_a_wrong_gain_once_that_is_learnt(gain):
     rig = Rig(gain=gain)
     assert rig.run(120.0) is None
@@ -129,6 +138,13 @@ def test_the_same_sample_seen_again_is_not_stuck():
     reading = Reading("temperature", 300.0, "K", 0.0)
     for i in range(4):
         assert monitor.look(reading, 0.1 * i, 0.0).fault is None
+
+
+def test_a_restart_while_it_heats_is_no_fault():
+    rig = Rig()
+    assert rig.run(20.0) is None
+    rig.monitor.restart()
+    assert rig.run(200.0) is None
 
 
 def test_furnace_description():

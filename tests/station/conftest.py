@@ -26,7 +26,7 @@ class FakeFurnace:
         self.fail = None
         low = (Actuator("heater", "1", Limits(0.0, 1.0), 0.0), Actuator("pressure", "GPa", Limits(0.0, 2.0), None))
         ranges = {"temperature": ("K", 250.0, 1000.0), "heater": ("1", 0.0, 1.0), "pressure": ("GPa", -1.0, 3.0)}
-        facts = {"furnace": FACTS | {"delay_s": 0.0}}
+        facts = {"furnace": FACTS | {"delay_s": 0.0, "sensor_lag_s": 0.0}}
         self.description = Description("Fake", kind, (), ranges, low if actuators else (), facts)
         self.pressure = 0.5
         self.queue = []

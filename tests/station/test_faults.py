@@ -1,5 +1,7 @@
 """Faults in every mode: no command outside the limits ever, heater off within 3 control periods (drift: 30 s)."""
 
+from dataclasses import replace
+
 import pytest
 
 from matstudio.bus.messages import CommandError
@@ -12,6 +14,7 @@ QUICK = ("nan", "infinite", "out_of_range", "stuck", "stale")
 DEVICE = ("frozen", "gone")
 DRIVING = (Mode.MANUAL, Mode.PID, Mode.ADVISE, Mode.POLICY, Mode.HOLD)
 PHASES = (0.0, 0.15)
+HEATINGS = ((Mode.MANUAL, 0.5), (Mode.MANUAL, 1.0), (Mode.PID, 640.0), (Mode.HOLD, 640.0))
 
 
 def heat(bench, mode):
@@ -77,6 +80,37 @@ def test_drift_of_the_twin_in_every_mode(mode):
     assert bench.station.mode is (Mode.SAFE if mode in DRIVING else mode)
     assert bench.device.plant.heater == 0.0
     assert bench.station.status()["outputs"]["heater"] == 0.0
+    assert "sensor.temperature" in bench.alarms()
+    bench.check_writes()
+
+
+@pytest.mark.parametrize("rate", [1.0, -1.0])
+@pytest.mark.parametrize("onset", [0, 1, 5, 20])
+@pytest.mark.parametrize(("mode", "level"), HEATINGS)
+def test_drift_that_begins_with_the_first_heating(mode, level, onset, rate):
+    bench = Bench(lambda clock: LocalTwin(clock, seed=5))
+    bench.run(5)
+    if mode is Mode.MANUAL:
+        bench.station.handle_output("ana", "heater", level)
+    else:
+        bench.station.handle_mode("ana", "PID")
+        bench.station.handle_setpoint("ana", "temperature", level)
+    bench.run(onset)
+    device = bench.furnace
+    begin, read = bench.clock.now(), device.readings
+
+    def drifting():
+        found = dict(read())
+        true = found["temperature"]
+        return found | {"temperature": replace(true, value=true.value + rate * max(0.0, true.t - begin))}
+
+    device.readings = drifting
+    if mode is Mode.HOLD:
+        bench.run(max(0.0, 5 - onset))
+        bench.enter(Mode.HOLD)
+    bench.run(begin + 30 - bench.clock.now())
+    assert bench.station.mode is Mode.SAFE
+    assert device.plant.heater == 0.0
     assert "sensor.temperature" in bench.alarms()
     bench.check_writes()
 

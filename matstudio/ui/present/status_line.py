@@ -120,7 +120,7 @@ class Analysed:
 
 
 def structure_line(state: MaterialState, age: float) -> str:
-    """What the title of the structure says: how many sites, how old (s), from which streams, and in what these disagree."""
+    """The title of the structure: in what its sources disagree, how many sites, how old (s), and from which streams."""
     sources = sorted({ref.stream for refs in state.sources.values() for ref in refs})
     sites = 0 if state.structure is None else len(state.structure.positions)
     return "  ".join((*state.notes, f"{sites:,} sites", f"{age:.1f} s ago from {' + '.join(sources)}"))
