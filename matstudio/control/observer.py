@@ -32,7 +32,6 @@ _WALK_2 = np.diag(np.square(_WALK))
 _FACTOR = (0.5, 1.6)
 _FORGET_S = 120.0  # in which the furnace as described is drawn to the readings
 _TRUST = 0.05  # of the described rise above ambient: the description's gain and time constant are true within 5 %
-_TIMING_S = 0.4  # the description's delay and lag are true within that
 _LEAST_K, _LEAST_NOISES = 5.0, 4.0  # what is never a drift: ambient, and so many deviations of the noise
 DEFAULT_NOISE_K = 0.3  # of a device that says that its readings are noisy, but not how much
 
@@ -81,11 +80,12 @@ class FurnaceObserver:
     Args:
         furnace: parameters.
         window_s: length over which `pulled` counts.
+        timing_s: within which delay and lag are as described, and the heater's outputs come with their true times.
     """
 
-    def __init__(self, furnace: Furnace, window_s: float = 30.0) -> None:
+    def __init__(self, furnace: Furnace, window_s: float = 30.0, timing_s: float = 0.4) -> None:
         self._f = furnace
-        self._window = window_s
+        self._window, self._timing = window_s, timing_s
         self._u: deque[tuple[float, float]] = deque()
         self.restart()
 
@@ -115,7 +115,7 @@ class FurnaceObserver:
         """How far a reading can stray from a furnace that is described well enough, K."""
         temperature, _, rate = self._described
         rise = abs(temperature - self._f.ambient_K)
-        return _LEAST_K + _LEAST_NOISES * self._f.noise_K + _TRUST * rise + _TIMING_S * abs(rate)
+        return _LEAST_K + _LEAST_NOISES * self._f.noise_K + _TRUST * rise + self._timing * abs(rate)
 
     def heater(self, t: float, u: float) -> None:
         """The heater's actual output is `u` from run time `t` on."""

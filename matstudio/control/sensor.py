@@ -13,6 +13,8 @@ MAX_AGE_S = 0.35  # so that a frozen device is safe within 3 control periods of 
 MAX_AGE_REAL_S = 1.0  # at simulated speed: jitter of the machine is not a fault of the sensor
 STUCK_SAMPLES = 3
 CONFIRM_S = 0.15  # one bad sample is left out, a second one a control period later is a fault
+TIMING_S = 0.4  # trusted in a furnace's delay and lag; at simulated speed the jitter of the machine comes before it
+TIMING_OF_AGE = 0.1
 PULLED_K = 18.0  # the sensor has left the model by this within the observer's window
 JUMP_K = 40.0
 
@@ -90,7 +92,9 @@ class SensorMonitor:
     def __init__(self, low: float, high: float, furnace: Furnace | None, max_age: float = MAX_AGE_S) -> None:
         self._low, self._high, self._max_age = low, high, max_age
         self._furnace = furnace
-        self._observer = FurnaceObserver(furnace) if furnace else None
+        timing = TIMING_S if max_age <= MAX_AGE_S else max(TIMING_S, TIMING_OF_AGE * max_age)
+        self._observer = FurnaceObserver(furnace, timing_s=timing) if furnace else None
+        self._looked = -math.inf
         self.restart()
 
     def restart(self) -> None:
@@ -104,7 +108,8 @@ class SensorMonitor:
     def look(self, reading: Reading | None, now: float, heater: float) -> Judgement:
         """Judge the newest reading at run time `now`; `heater` is the heater's output since the last look."""
         if self._observer:
-            self._observer.heater(now, heater)
+            self._observer.heater(self._looked, heater)
+        self._looked = now
         found = self._judge(reading, now)
         if found.fault is None:
             self._bad_since = None
