@@ -98,9 +98,7 @@ class MessageWorker(QThread):
                 self._keep(subscriber.receive(PERIOD_S))
                 if start - told >= 1.0:
                     told = start
-                    self.machine.emit(
-                        Machine(load.percent(), disk_free(self._sessions), tuple(self._run.alive()))
-                    )
+                    self.machine.emit(Machine(load.percent(), disk_free(self._sessions), tuple(self._run.alive())))
                 self._halt.wait(max(0.0, PERIOD_S - (time.monotonic() - start)))
         finally:
             subscriber.close()
