@@ -68,6 +68,16 @@ class Modality:
     viewer: str
 
 
+def check_numbers(data: np.ndarray, where: str) -> None:
+    """Raise a ValueError of one line where a frame's values are no numbers, not finite, or all the same."""
+    if data.dtype.kind not in "uif":
+        raise ValueError(f"{where}: values are {data.dtype}, not numbers")
+    if data.dtype.kind == "f" and not np.isfinite(data).all():
+        raise ValueError(f"{where}: holds values that are not finite")
+    if data.min() == data.max():
+        raise ValueError(f"{where}: every value is {data.flat[0]}")
+
+
 def load(path: str) -> Any:
     """The object at "module:attribute"."""
     module, _, attribute = path.partition(":")

@@ -121,7 +121,7 @@ class LinePlot(GraphView):
         self._bands: dict[str, tuple[QGraphicsPolygonItem, str, tuple[np.ndarray, ...]]] = {}
         self._points: dict[str, tuple[pg.ScatterPlotItem, str]] = {}
         self._hidden: set[str] = set()
-        self._follow, self._x_range = True, None
+        self._follow = True
         self._units = ("", "")
         self._marks = _Marks(self.box)
         self.box.disableAutoRange()
@@ -222,12 +222,6 @@ class LinePlot(GraphView):
         self._marks.update()
         self._fit()
 
-    def set_x_range(self, low: float, high: float) -> None:
-        """Show this part of the x axis until the user moves it; without it all of the lines is shown."""
-        if high > low:
-            self._x_range = (low, high)
-            self._fit()
-
     def show_all(self) -> None:
         """Let the ranges follow what is drawn again."""
         self._follow = True
@@ -285,7 +279,7 @@ class LinePlot(GraphView):
             if name not in self._hidden:
                 xs += [x, x]
                 ys += [low, high]
-        x_range = self._x_range or _range(xs)
+        x_range = _range(xs)
         if x_range is None:
             return
         inside = [y[(x >= x_range[0]) & (x <= x_range[1])] for x, y in zip(xs, ys, strict=True)]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from matstudio.domain.frame import Axis, Kind
-from matstudio.instruments.readers.signal import ReaderError, Signal, kind_of, pixels
+from matstudio.instruments.readers.signal import ReaderError, Signal, find_fact, kind_of, pixels
 from matstudio.instruments.readers.units import normalise
 
 MAX_BYTES = 2**30
@@ -141,17 +141,6 @@ def read_picture(path: Path) -> list[Signal]:
     return [_signal(path, path.stem, data, "picture", {"kind_of_file": "picture"})]
 
 
-def _find(facts: Any, key: str) -> Any:
-    if isinstance(facts, dict):
-        if key in facts:
-            return facts[key]
-        for value in facts.values():
-            found = _find(value, key)
-            if found is not None:
-                return found
-    return None
-
-
 def with_sidecar(path: Path, signal: Signal) -> Signal:
     """The same image with the scale and facts of the JSON file beside it, if there is one.
 
@@ -171,11 +160,11 @@ def with_sidecar(path: Path, signal: Signal) -> Signal:
     except (ValueError, RecursionError) as error:
         raise ReaderError(beside, f"not JSON: {error}") from None
     y, x = signal.axes[-2:]
-    scales: list[Any] = [_find(facts, "pixel_size")] * 2
-    units = _find(facts, "pixel_size_units")
+    scales: list[Any] = [find_fact(facts, "pixel_size")] * 2
+    units = find_fact(facts, "pixel_size_units")
     if scales[0] is None:
-        fields = [_find(facts, "field_of_view_y"), _find(facts, "field_of_view_x")]
-        units = _find(facts, "field_of_view_units")
+        fields = [find_fact(facts, "field_of_view_y"), find_fact(facts, "field_of_view_x")]
+        units = find_fact(facts, "field_of_view_units")
         if all(isinstance(f, int | float) for f in fields):
             scales = [fields[0] / y.size, fields[1] / x.size]
     axes = signal.axes
@@ -187,7 +176,7 @@ def with_sidecar(path: Path, signal: Signal) -> Signal:
             Axis("x", shown, scales[1] * factor, 0.0, x.size),
         )
     more: dict[str, Any] = {"sidecar": beside.name}
-    mode, voltage = _find(facts, "experiment_type"), _find(facts, "voltage")
+    mode, voltage = find_fact(facts, "experiment_type"), find_fact(facts, "voltage")
     if isinstance(mode, str):
         more["mode"] = mode
     kilovolts = re.fullmatch(r"([\d.]+) ?kV", voltage) if isinstance(voltage, str) else None

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from matstudio.domain.frame import Axis
-from matstudio.instruments.readers.signal import ReaderError, Signal, axis, coordinates, kind_of
+from matstudio.instruments.readers.signal import ReaderError, Signal, axis, coordinates, find_fact, kind_of
 
 # By ending, where the content does not tell; netCDF evaluates text of the file, so it is not among them.
 BY_ENDING = {
@@ -163,7 +163,7 @@ def _signal(path: Path, module: str, number: int, entry: dict[str, Any]) -> Sign
     more: dict[str, Any] = {"axes_in_file": plain(in_file, 3)}
     if mode:
         more["mode"] = mode
-    energy = _find(facts, "beam_energy")
+    energy = find_fact(facts, "beam_energy")
     if isinstance(energy, int | float):
         more["beam_energy_keV"] = energy
     general = facts.get("General", {}) if isinstance(facts.get("General"), dict) else {}
@@ -197,17 +197,6 @@ def _quantity(facts: dict[str, Any], dtype: np.dtype) -> tuple[str, str]:
     if match:
         return match[1] or "intensity", match[2].lower() if match[2].lower() == "counts" else match[2]
     return text or "intensity", "counts" if dtype.kind in "ui" else "1"
-
-
-def _find(facts: Any, key: str) -> Any:
-    if isinstance(facts, dict):
-        if key in facts:
-            return facts[key]
-        for value in facts.values():
-            found = _find(value, key)
-            if found is not None:
-                return found
-    return None
 
 
 def read_structure(path: Path) -> list[Signal]:

@@ -177,3 +177,15 @@ def kind_of(axes: tuple[Axis, ...], signal_dims: int, mode: str = "") -> Kind | 
         reciprocal = all(is_reciprocal(a.units) for a in last) or "diff" in mode.lower()
         return Kind.DIFFRACTION if reciprocal else Kind.IMAGE
     return None
+
+
+def find_fact(facts: Any, key: str) -> Any:
+    """The value of `key` in nested maps of facts, nearest the top of the first branch that has it; None: nowhere."""
+    if isinstance(facts, dict):
+        if key in facts:
+            return facts[key]
+        for value in facts.values():
+            found = find_fact(value, key)
+            if found is not None:
+                return found
+    return None

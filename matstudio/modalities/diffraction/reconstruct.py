@@ -13,11 +13,11 @@ import numpy as np
 from matstudio.domain.estimate import Estimate, Model, Quantity
 from matstudio.domain.frame import Frame
 from matstudio.domain.material import PROTOTYPES, Prototype
+from matstudio.modalities.base import check_numbers
 from matstudio.modalities.diffraction import cubic, lattice, powder, spots
 from matstudio.modalities.diffraction.scattering import electron_table
 from matstudio.modalities.order import order_from_square
 
-ZONE = (0, 0, 1)
 """Beam direction in which a known material is read."""
 
 
@@ -60,12 +60,7 @@ class Baseline:
         data = np.asarray(frame.data)
         if data.ndim not in (1, 2) or min(data.shape, default=0) < 16:
             raise ValueError(f"{where}: needs a pattern of one or two dimensions, 16 or more points each: {data.shape}")
-        if data.dtype.kind not in "uif":
-            raise ValueError(f"{where}: values are {data.dtype}, not numbers")
-        if data.dtype.kind == "f" and not np.isfinite(data).all():
-            raise ValueError(f"{where}: holds values that are not finite")
-        if data.min() == data.max():
-            raise ValueError(f"{where}: every value is {data.flat[0]}")
+        check_numbers(data, where)
         if data.ndim == 1:
             quantities: dict[str, Quantity] = {}
             arrays = powder.peak_arrays(frame.axes[0], data)

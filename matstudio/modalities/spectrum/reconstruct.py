@@ -13,6 +13,7 @@ import numpy as np
 from matstudio.domain.estimate import Estimate, Model, Quantity
 from matstudio.domain.frame import Axis, Frame
 from matstudio.domain.material import PROTOTYPES
+from matstudio.modalities.base import check_numbers
 from matstudio.modalities.diffraction.powder import peak_arrays
 from matstudio.modalities.order import order_from_square
 from matstudio.modalities.spectrum import edges
@@ -61,12 +62,7 @@ class Baseline:
         data = np.asarray(frame.data)
         if data.ndim != 1 or data.size < 16:
             raise ValueError(f"{where}: needs one dimension of 16 or more channels: {data.shape}")
-        if data.dtype.kind not in "uif":
-            raise ValueError(f"{where}: values are {data.dtype}, not numbers")
-        if data.dtype.kind == "f" and not np.isfinite(data).all():
-            raise ValueError(f"{where}: holds values that are not finite")
-        if data.min() == data.max():
-            raise ValueError(f"{where}: every value is {data.flat[0]}")
+        check_numbers(data, where)
         quantities, arrays, labels, notes = _read(frame, data.astype(float))
         return Estimate(
             stream=frame.stream,
