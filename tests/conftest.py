@@ -17,6 +17,17 @@ if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--long`: soak tests in their long form (hours, not for CI)."""
+    parser.addoption("--long", action="store_true", help="soak tests in their long form (hours)")
+
+
+@pytest.fixture(scope="session")
+def long(request: pytest.FixtureRequest) -> bool:
+    """Whether soak tests run in their long form."""
+    return bool(request.config.getoption("--long"))
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real instrument files, or a skip."""
