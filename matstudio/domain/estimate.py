@@ -49,6 +49,7 @@ class Estimate:
         notes: one line each, for the operator ("no superlattice spot above noise").
         structure: the atoms, where the model reconstructs them.
         seconds: time that the model took.
+        sources: frames of other streams that were taken into account too (see `fusion.order.with_boundaries`).
     """
 
     stream: str
@@ -61,6 +62,7 @@ class Estimate:
     notes: tuple[str, ...] = ()
     structure: SiteModel | None = None
     seconds: float = 0.0
+    sources: tuple[FrameRef, ...] = ()
 
 
 @dataclass(frozen=True)

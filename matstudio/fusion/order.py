@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from matstudio.domain.estimate import Estimate, Quantity
+from matstudio.domain.estimate import Estimate, FrameRef, Quantity
 from matstudio.fusion.disagreement import birge
 from matstudio.modalities.order import order_from_square
 
@@ -57,11 +57,14 @@ def with_boundaries(estimate: Estimate, others: Iterable[Estimate]) -> Estimate:
     normal, 2.83 bonds per a^2, become second neighbours, each Cu-Au pair expectation lower by 0.25 S^2; against 3 S^2
     pairs per a^3 in the bulk, S^2 is lower by the part 0.471 a L, with L the boundaries' area per volume. For other
     planes that differs: half of it counts as error. L is the image's, where that maps the domains; otherwise
-    0.045 +- 0.028 1/Å, some boundary every 10 to 60 Å.
+    0.045 +- 0.028 1/Å, some boundary every 10 to 60 Å. Its `sources` then name the frames of all the others.
     """
     if "au_neighbours" not in estimate.quantities or "order_square" not in estimate.quantities:
         return estimate
     others = [e for e in others if e.stream != estimate.stream]
+    if not others:
+        return estimate
+    estimate = replace(estimate, sources=tuple(FrameRef(e.stream, e.seq) for e in others))
     density = next((e.quantities["boundary_density"] for e in others if "boundary_density" in e.quantities), None)
     seen = [e.stream for e in others if "antiphase" in e.quantities and e.quantities["antiphase"].value > 0.5]
     if not seen:

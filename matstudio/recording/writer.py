@@ -225,6 +225,7 @@ class SessionWriter:
             "labels": estimate.labels,
             "notes": estimate.notes,
             "seconds": estimate.seconds,
+            "sources": [(r.stream, r.seq) for r in estimate.sources],
             **facts,
         }
         table.add(estimate.t, estimate.seq, body, estimate.quantities, {**estimate.arrays, **arrays})

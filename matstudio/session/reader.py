@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -377,6 +377,10 @@ def _quantities(record: dict[str, Any]) -> dict[str, Quantity]:
     return {k: Quantity(v, s, u) for k, (v, s, u) in record["quantities"].items()}
 
 
+def _refs(refs: Iterable[tuple[str, int]]) -> tuple[FrameRef, ...]:
+    return tuple(FrameRef(stream, seq) for stream, seq in refs)
+
+
 def _pop_structure(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> SiteModel | None:
     parts = {k.removeprefix("structure."): arrays.pop(k) for k in list(arrays) if k.startswith("structure.")}
     return SiteModel(species=tuple(record["species"]), **parts) if parts else None
@@ -395,6 +399,7 @@ def _estimate(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> Estimate
         notes=tuple(record["notes"]),
         structure=structure,
         seconds=record["seconds"],
+        sources=_refs(record.get("sources", ())),
     )
 
 
@@ -402,7 +407,7 @@ def _state(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> MaterialSta
     return MaterialState(
         t=record["t"],
         quantities=_quantities(record),
-        sources={k: tuple(FrameRef(s, n) for s, n in refs) for k, refs in record["sources"].items()},
+        sources={k: _refs(refs) for k, refs in record["sources"].items()},
         structure=_pop_structure(record, arrays),
         notes=tuple(record.get("notes", ())),
     )

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from matstudio.domain.estimate import Estimate, Model, Quantity
+from matstudio.domain.estimate import Estimate, FrameRef, Model, Quantity
 from matstudio.domain.process import Quality, Reading
 from matstudio.fusion.inverse_variance import combine, free_energy, fuse
 from matstudio.fusion.order import with_boundaries
@@ -78,6 +78,7 @@ def test_a_spectrum_learns_of_boundaries():
     order = told.quantities["order_parameter"]
     assert abs(order.value - 1.0) < order.sigma < 0.05
     assert "antiphase boundaries in the image" in told.notes[-1]
+    assert told.sources == (FrameRef("image", 1),)
     assert with_boundaries(lowered, [lowered]) is lowered
     assert with_boundaries(image, [image, lowered]) is image
 

@@ -25,6 +25,7 @@ def estimate(seq: int) -> Estimate:
         ("no spot above noise",),
         STRUCTURE,
         0.02,
+        (FrameRef("spectrum", seq - 1),),
     )
 
 
@@ -70,6 +71,7 @@ def test_everything_comes_back(writer):
         got, want = estimates[4], estimate(5)
         assert (got.seq, got.t, got.model, got.quantities) == (want.seq, want.t, want.model, want.quantities)
         assert (got.labels, got.notes, got.seconds) == (want.labels, want.notes, want.seconds)
+        assert got.sources == want.sources
         for name, array in want.arrays.items():
             np.testing.assert_array_equal(got.arrays[name], array)
             assert got.arrays[name].dtype == array.dtype
