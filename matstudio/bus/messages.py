@@ -47,7 +47,9 @@ COMMANDS: dict[str, Command] = {
     "halt": Command({"who": str, "why": str}, (STATION,), optional=("why",)),
     "reset": Command({"who": str}, (STATION,)),
     "acknowledge": Command({"who": str, "alarm": str}, (STATION,)),
-    "note": Command({"who": str, "text": str}, (STATION,)),
+    "note": Command(
+        {"who": str, "text": str, "t": Number, "bookmark": bool}, (STATION, DEVICE), optional=("t", "bookmark")
+    ),
     # device
     "describe": Command({}, (DEVICE,)),
     "set": Command({"setpoint": object}, (DEVICE,)),
@@ -59,6 +61,8 @@ COMMANDS: dict[str, Command] = {
     "pause": Command({}, (DEVICE,)),
     "seek": Command({"t": Number}, (DEVICE,)),
     "speed": Command({"factor": Number}, (DEVICE,)),
+    "step": Command({"frames": int}, (DEVICE,)),
+    "timeline": Command({"start": int}, (DEVICE,)),
     # recorder
     "record": Command({"path": str}, (RECORDER,), timeout_s=10.0),
     "stop_recording": Command({}, (RECORDER,), timeout_s=30.0),

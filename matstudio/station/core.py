@@ -415,10 +415,20 @@ class Station:
         self._alarms = alarm_list.acknowledge(self._alarms, alarm, self.clock.now())
         self.note("acknowledge", f"operator:{who}", f"{alarm} acknowledged", id=alarm)
 
-    def handle_note(self, who: str, text: str) -> None:
-        """A person's remark for the log."""
+    def handle_note(self, who: str, text: str, t: float | None = None, bookmark: bool = False) -> None:
+        """A person's remark for the log, about run time `t` (now where none is given)."""
         self._clients.heard(who)
-        self.note("note", f"operator:{who}", text)
+        now = self.clock.now()
+        if t is not None and not 0 <= t <= now:
+            raise CommandError(f"note: {t:g} s is not within the run's 0 to {now:g} s")
+        about = {"t": now if t is None else float(t), "bookmark": bookmark}
+        self.note("note", f"operator:{who}", text, **about)
+
+    def handle_event(self, who: str, text: str, alarm: str = "") -> None:
+        """A process of the run has something for the log; `alarm` names the process of which people must know."""
+        self.note("process", who, text)
+        if alarm:
+            self._tell(f"process.{alarm}", text, Priority.MEDIUM)
 
     def stop(self, why: str = "station stops") -> None:
         """Make everything safe; the last thing before the end."""

@@ -320,6 +320,17 @@ def test_a_note_and_an_unknown_alarm(bench):
         bench.station.handle_acknowledge("ana", "x")
 
 
+def test_a_bookmark_is_about_the_time_that_it_names(bench):
+    bench.run(5)
+    bench.station.handle_note("ana", "wall moves", t=3.0, bookmark=True)
+    entry = bench.entries[-1]
+    assert (entry["kind"], entry["who"], entry["data"]) == ("note", "operator:ana", {"t": 3.0, "bookmark": True})
+    assert entry["t"] > 4.9
+    for t in (-1.0, 1e6, float("nan")):
+        with pytest.raises(CommandError, match="not within the run"):
+            bench.station.handle_note("ana", "x", t=t)
+
+
 def test_stop_makes_safe(bench):
     bench.station.handle_mode("ana", "PID")
     bench.station.handle_setpoint("ana", "temperature", 500.0)
