@@ -39,7 +39,7 @@ COMMANDS: dict[str, Command] = {
     "ping": Command({}, (DEVICE, STATION, RECORDER, MODELHOST, STUDIO)),
     # station
     "hello": Command({"who": str, "role": str}, (STATION,)),
-    "status": Command({}, (STATION, RECORDER, MODELHOST)),
+    "status": Command({}, (STATION, RECORDER, MODELHOST, STUDIO)),
     "mode": Command({"who": str, "mode": str}, (STATION,)),
     "setpoint": Command({"who": str, "name": str, "value": Number}, (STATION,)),
     "output": Command({"who": str, "name": str, "value": Number}, (STATION,)),
@@ -50,6 +50,7 @@ COMMANDS: dict[str, Command] = {
     "note": Command(
         {"who": str, "text": str, "t": Number, "bookmark": bool}, (STATION, DEVICE), optional=("t", "bookmark")
     ),
+    "event": Command({"who": str, "text": str, "alarm": str}, (STATION,), optional=("alarm",)),
     # device
     "describe": Command({}, (DEVICE,)),
     "set": Command({"setpoint": object}, (DEVICE,)),

@@ -48,22 +48,22 @@ class Schedule:
 
 
 class Launcher:
-    """Whether the launcher, without which a headless run must end, is gone."""
+    """Whether the launcher, which starts again what dies, is gone. A headless run must end with it."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._missed = run.headless  # where a person looks on, one that never was is not missed
         self._seen = time.monotonic()
         self._checked = 0.0
 
     def gone(self) -> bool:
         """Whether it has not been there for 4 s (looked at twice a second)."""
         now = time.monotonic()
-        if not self._run.headless or now - self._checked < _LAUNCHER_EVERY_S:
-            return False
-        self._checked = now
-        if self._run.process(LAUNCHER) is not None:
-            self._seen = now
-        return now - self._seen > _LAUNCHER_GRACE_S
+        if now - self._checked >= _LAUNCHER_EVERY_S:
+            self._checked = now
+            if self._run.process(LAUNCHER) is not None:
+                self._missed, self._seen = True, now
+        return self._missed and now - self._seen > _LAUNCHER_GRACE_S
 
 
 def body(run: Run, stop: threading.Event) -> None:
@@ -106,7 +106,10 @@ def _serve(
     looks = Schedule(_WATCH_REAL_S)
     launcher = Launcher(run)
     told = 0
-    while not stop.is_set() and not launcher.gone():
+    while not stop.is_set():
+        station.launcher_gone = launcher.gone()
+        if station.launcher_gone and run.headless:
+            return "the launcher is gone"
         server.serve(max(0.0, min(ticks.left(), looks.left())))
         due = ticks.left() <= 0
         if due:
@@ -121,7 +124,7 @@ def _serve(
         if due or station.noted != told:  # a command, or a fault between two cycles, has changed something
             told = station.noted
             publisher.send("status", station.status())
-    return "station stops" if stop.is_set() else "the launcher is gone"
+    return "station stops"
 
 
 def _wait_until_safe(station: Station, device: RemoteDevice) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from matstudio import __version__
 from matstudio.bus.messages import CommandError
 from matstudio.control import alarms as alarm_list
-from matstudio.control import audit, gate, modes, pid, sensor
+from matstudio.control import audit, gate, modes, sensor
 from matstudio.control.alarms import Alarm, AlarmState, Condition, Priority
 from matstudio.control.limits import DEFAULTS, Settings
 from matstudio.control.modes import Event, Facts, Refusal
@@ -21,14 +21,14 @@ from matstudio.domain.device import Description
 from matstudio.domain.process import Mode, Reading, Setpoint
 from matstudio.instruments.base import Device
 from matstudio.station.clients import Clients
-from matstudio.station.loop import Loop
+from matstudio.station.log import Log
+from matstudio.station.loop import Loop, tuning
 from matstudio.station.outputs import HEATER, Outputs
 
 log = logging.getLogger(__name__)
 
 PERIOD_S = 0.2
 SENSOR = "temperature"
-_FURNACE = Furnace(650.0, 60.0, 2.0, 1.5, 0.3, 300.0)  # tuning for a device that does not describe its own
 _GONE_S = 3.0
 _CONNECT_S = 10.0
 _REPEAT_S = 10.0
@@ -59,8 +59,10 @@ class Station:
         self.policy_loaded = False
         self.audit_error = ""
         """Why the audit log cannot be written, or ""; set by who writes it."""
-        self._record = record
-        self._link = link or audit.Link()
+        self.launcher_gone = False
+        """Whether the launcher, which restarts what dies, has died itself; set by who knows."""
+        self._log = Log(clock, record, link or audit.Link())
+        self.note = self._log.note
         self._speed = float(getattr(clock, "speed", 1.0))
         self._max_age = sensor.max_age(self._speed)
         self._cycle = 0
@@ -69,7 +71,7 @@ class Station:
         self._description: Description | None = None
         self._who_is_it: object = None
         self._out = Outputs(device, settings, self.note, self._speed)
-        self._loop = Loop(settings.pid or _tuning(_FURNACE))
+        self._loop = Loop(settings.pid or tuning(PERIOD_S))
         self._monitor = sensor.SensorMonitor(-math.inf, math.inf, None, self._max_age)
         self._readings: dict[str, Reading] = {}
         self._judged = sensor.Judgement(sensor.Fault.MISSING, "no device yet")
@@ -79,25 +81,14 @@ class Station:
         self._silence: dict[str, Condition] = {}
         self._troubles: set[str] = set()
         self._refused_at: dict[str, float] = {}
-        if self._link.n:  # its log goes on
+        if self._log.link.n:  # its log goes on
             self._tell("restart.station", "the station was started again; nothing is resumed", Priority.HIGH)
         self.note("start", "station", f"station {__version__}", limits=settings.digest, source=settings.source)
 
-    # ---- the audit log
-
-    def note(self, kind: str, who: str, text: str, **data: Any) -> None:
-        """Add an entry to the audit log."""
-        t = self.clock.now()
-        wall = getattr(self.clock, "wall", None)
-        entry, self._link = audit.append(
-            self._link, t=round(t, 6), wall=wall(t) if wall else t, kind=kind, who=who, text=text, data=data
-        )
-        self._record(entry)
-
     @property
     def noted(self) -> int:
-        """Number of the last entry."""
-        return self._link.n
+        """Number of the audit log's last entry."""
+        return self._log.link.n
 
     # ---- the cycle
 
@@ -109,7 +100,8 @@ class Station:
         self._poll(now)
         if gap > modes.STALL_S and self.mode in modes.DRIVING:  # the device's watchdog may have acted: no one resumes
             self._event(Event.STALL, "station", f"{Event.STALL} for {gap:.1f} s")
-        self._ask("heartbeat", lambda: self.device.heartbeat(now))
+        if self._description is not None:  # who does not know the device yet does not keep its watchdog quiet
+            self._ask("heartbeat", lambda: self.device.heartbeat(now))
         self._watch_clients()
         self._out.look(self._readings)
         self._drive(now)
@@ -189,7 +181,7 @@ class Station:
         furnace = Furnace.described(description.state)
         _, low, high = description.readings.get(SENSOR, ("K", -math.inf, math.inf))
         self._monitor = sensor.SensorMonitor(low, high, furnace, self._max_age)
-        self._loop = Loop(self.settings.pid or _tuning(furnace or _FURNACE))
+        self._loop = Loop(self.settings.pid or tuning(PERIOD_S, furnace))
         self._out.adopt(description, SENSOR, now)
         self.note(
             "device",
@@ -326,6 +318,8 @@ class Station:
             active["output"] = Condition(unlike, Priority.HIGH)
         if self.audit_error:
             active["audit"] = Condition(self.audit_error, Priority.HIGH)
+        if self.launcher_gone:
+            active["launcher"] = Condition("the launcher is gone: what ends is not started again", Priority.MEDIUM)
         if self._clients.silent() <= modes.WINDOW_SILENT_S:
             self._silence = {}
         active |= self._silence
@@ -339,8 +333,8 @@ class Station:
 
     def handlers(self) -> dict[str, Callable[..., Mapping[str, Any] | None]]:
         """The station's commands, for `CommandServer`."""
-        names = ("hello", "status", "mode", "setpoint", "output", "take_over", "halt", "reset", "acknowledge", "note")
-        return {name: getattr(self, f"handle_{name}") for name in names}
+        there = [name for name in dir(self) if name.startswith("handle_")]
+        return {name.removeprefix("handle_"): getattr(self, name) for name in there}
 
     def handle_hello(self, who: str, role: str) -> dict[str, Any]:
         """A client is there; to be said every second or so."""
@@ -471,7 +465,7 @@ class Station:
                 "age": self._device_age,
             },
             "clients": self._clients.ages(),
-            "audit": {"n": self._link.n, "hash": self._link.hash},
+            "audit": asdict(self._log.link),
         }
 
     def _setpoint(self, name: str) -> float:
@@ -504,7 +498,3 @@ class Station:
         if reading.name == SENSOR and self._description is not None:
             quality = self._judged.quality
         return replace(reading, quality=quality)
-
-
-def _tuning(furnace: Furnace) -> pid.Tuning:
-    return pid.lambda_tuning(furnace.gain_K, furnace.tau_s, furnace.lag_s, furnace.delay_s + PERIOD_S / 2)

@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from matstudio.control import pid
+from matstudio.control.observer import Furnace
+
+_USUAL = Furnace(650.0, 60.0, 2.0, 1.5, 0.3, 300.0)  # for a device that does not describe its own
+
+
+def tuning(period: float, furnace: Furnace | None = None) -> pid.Tuning:
+    """Tuning of the loop from the furnace's description; `period`: of the control cycle, s."""
+    f = furnace or _USUAL
+    return pid.lambda_tuning(f.gain_K, f.tau_s, f.lag_s, f.delay_s + period / 2)
 
 
 class Loop:

@@ -11,6 +11,7 @@ from matstudio.bus.messages import COMMANDS, CommandError
 from matstudio.control.audit import verify
 from matstudio.domain.device import Actuator
 from matstudio.domain.process import Limits, Mode, Quality, Reading
+from matstudio.instruments.base import DeviceError
 from matstudio.station.core import Station
 
 from .conftest import Bench, FakeFurnace
@@ -478,3 +479,43 @@ def test_a_thousand_names_do_not_swell_the_status(bench):
     clients = bench.station.status()["clients"]
     assert len(clients) == 50
     assert "client 999" in clients
+
+
+def test_what_a_process_tells_is_noted_and_nobody_is_taken_for_a_client(fake):
+    fake.client = None
+    clients = set(fake.station.status()["clients"])
+    fake.station.handle_event("launcher", "recorder ended with -9 and is started again")
+    fake.station.handle_event("launcher", "modelhost ended 5 times and is left alone", alarm="modelhost")
+    fake.run(1)
+    assert [(e["who"], e["text"][:8]) for e in fake.kinds("process")] == [
+        ("launcher", "recorder"),
+        ("launcher", "modelhos"),
+    ]
+    assert fake.alarms()["process.modelhost"]["state"] == "RTN_UNACK"  # until a person acknowledges it
+    fake.station.handle_acknowledge("ana", "process.modelhost")
+    assert fake.alarms() == {}
+    assert set(fake.station.status()["clients"]) == clients
+
+
+def test_a_lost_launcher_is_an_alarm_while_it_is_away(fake):
+    fake.station.launcher_gone = True
+    fake.run(1)
+    assert fake.alarms()["launcher"]["priority"] == "medium"
+    assert fake.station.mode is Mode.OFF
+
+
+def test_no_heartbeat_before_the_device_is_known(fake):
+    """A station that was started again must not keep the device's watchdog quiet before it can write to it."""
+    fake.furnace.beats.clear()
+    fake.furnace.fail = DeviceError("no answer yet")
+    again = Station(fake.device, fake.clock)
+    for _ in range(5):
+        fake.clock.advance(0.2)
+        again.cycle()
+    assert fake.furnace.beats == []
+    fake.furnace.fail = None
+    fake.clock.advance(0.2)
+    again.cycle()
+    assert fake.furnace.beats == [fake.clock.now()]
+    assert fake.device.writes[-1].name == "heater"
+    assert fake.device.writes[-1].value == 0
