@@ -61,7 +61,7 @@ def run_studio(
     def picture(path: str) -> None:
         window.screenshot(Path(path))
 
-    server = CommandServer(run.socket(STUDIO, "cmd"), STUDIO, {"screenshot": picture})
+    server = CommandServer(run.socket(STUDIO, "cmd"), STUDIO, {"screenshot": picture, "status": window.status})
     poll = QTimer(window, interval=SERVE_MS)
     poll.timeout.connect(lambda: server.serve(0))
     poll.start()

@@ -4,96 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
-from PySide6.QtGui import QFont, QPalette
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QHBoxLayout,
-    QHeaderView,
-    QPushButton,
-    QSplitter,
-    QTableView,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from matstudio.ui.parts import Elided, label
 from matstudio.ui.present.log import AlarmRow, Entry
-from matstudio.widgets.colours import scheme
+from matstudio.ui.table import Table, table_view
 
 _ROWS = 1000
-_NONE = QModelIndex()
-AnyIndex = QModelIndex | QPersistentModelIndex
-
-
-class Table(QAbstractTableModel):
-    """Rows of text under fixed headings."""
-
-    def __init__(self, heads: tuple[str, ...], parent: QWidget) -> None:
-        super().__init__(parent)
-        self._heads = heads
-        self._rows: list[tuple[str, ...]] = []
-        self._looks: list[tuple[str, bool]] = []
-
-    def rowCount(self, parent: AnyIndex = _NONE) -> int:
-        return 0 if parent.isValid() else len(self._rows)
-
-    def columnCount(self, parent: AnyIndex = _NONE) -> int:
-        return 0 if parent.isValid() else len(self._heads)
-
-    def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
-            return self._rows[index.row()][index.column()]
-        if index.row() < len(self._looks):
-            level, bold = self._looks[index.row()]
-            if role == Qt.ItemDataRole.ForegroundRole and level:
-                view = self.parent()
-                colours = scheme(view.palette() if isinstance(view, QWidget) else QPalette())
-                return colours.bad if level == "bad" else colours.caution
-            if role == Qt.ItemDataRole.FontRole and bold:
-                font = QFont()
-                font.setBold(True)
-                return font
-        return None
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
-            return self._heads[section]
-        return None
-
-    def set_rows(self, rows: list[tuple[str, ...]], looks: Sequence[tuple[str, bool]] = ()) -> None:
-        """Show these rows instead; `looks`: of each row its level ("", "caution", "bad") and whether it is bold."""
-        if (rows, list(looks)) == (self._rows, self._looks):
-            return
-        self.beginResetModel()
-        self._rows, self._looks = rows, list(looks)
-        self.endResetModel()
-
-    def rows(self) -> list[tuple[str, ...]]:
-        """What is shown."""
-        return self._rows
-
-
-def _view(model: Table, widths: Sequence[str]) -> QTableView:
-    view = QTableView()
-    view.setModel(model)
-    view.setShowGrid(False)
-    view.setWordWrap(False)
-    view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-    view.verticalHeader().hide()
-    view.verticalHeader().setDefaultSectionSize(view.fontMetrics().height() + 4)
-    view.verticalHeader().setMinimumSectionSize(view.fontMetrics().height() + 2)
-    view.horizontalHeader().setHighlightSections(False)
-    view.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-    for column, sample in enumerate(widths):
-        view.setColumnWidth(column, view.fontMetrics().horizontalAdvance(sample) + 16)
-    view.horizontalHeader().setStretchLastSection(True)
-    view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    view.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-    return view
 
 
 class LogView(QWidget):
@@ -105,10 +24,10 @@ class LogView(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._events = Table(("Time", "Who", "What", "Event"), self)
-        self._events_view = _view(self._events, ("00:00:00", "operator", "setpoint"))
+        self._events_view = table_view(self._events, ("00:00:00", "operator", "setpoint"))
         self._alarm_rows: tuple[AlarmRow, ...] = ()
         self._alarms = Table(("Time", "Priority", "State", "Alarm"), self)
-        self._alarms_view = _view(self._alarms, ("00:00:00", "medium", "acknowledged"))
+        self._alarms_view = table_view(self._alarms, ("00:00:00", "medium", "acknowledged"))
         self._entries: deque[Entry] = deque(maxlen=_ROWS)
         self._count = Elided()
         self._button = QPushButton("Acknowledge")
@@ -154,9 +73,8 @@ class LogView(QWidget):
         """Show more events; what is shown already (the same number) is left out."""
         known = {e.n for e in self._entries if e.n}
         fresh = [e for e in entries if not e.n or e.n not in known]
-        if fresh:
-            self._entries.extend(fresh)
-            self._events.set_rows([(e.time, e.who, e.kind, e.text) for e in reversed(self._entries)])
+        self._entries.extend(fresh)
+        self._events.put_on_top([(e.time, e.who, e.kind, e.text) for e in reversed(fresh)], _ROWS)
 
     def show_alarms(self, rows: tuple[AlarmRow, ...]) -> None:
         """Show the alarms that there are now."""

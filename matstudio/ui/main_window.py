@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QTimer
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QMessageBox, QVBoxLayout, QWidget
 
@@ -18,14 +18,16 @@ from matstudio.domain.frame import Frame, Kind
 from matstudio.domain.process import Mode
 from matstudio.domain.structure import SiteModel
 from matstudio.ui import dialogs, menu, shot, theme
+from matstudio.ui.counts_dock import CountsView
 from matstudio.ui.header import Banner, HeaderView
 from matstudio.ui.log_dock import LogView
 from matstudio.ui.parts import Dock, Elided, Notice
-from matstudio.ui.present import header, log, process, status_line
+from matstudio.ui.present import counts, header, log, process, status_line
 from matstudio.ui.present.trends import Trends
 from matstudio.ui.process_dock import ProcessView
 from matstudio.ui.replay_bar import ReplayBar
 from matstudio.ui.session import Session
+from matstudio.ui.stage import Stage
 from matstudio.ui.streams import StreamDocks, StreamView
 from matstudio.ui.theme import Theme
 from matstudio.ui.trends_dock import TrendsView
@@ -61,7 +63,6 @@ class MainWindow(QMainWindow):
         self._mode: Mode | None = None
         self._drawn = -math.inf
         self._had_structure = False
-        self._kinds_there: frozenset[Kind] | None = None
         self._entries: list[log.Entry] = []
         self._build()
         self._connect()
@@ -101,6 +102,7 @@ class MainWindow(QMainWindow):
             span = self._trend_view.show_trends(self._trends, live.run.clock.now())
             self.docks["Trends"].set_line(f"last {span / 60:g} min")
             self._tell_structure()
+            self._counts.show_counts(counts.counts(live, self._stats))
 
     def set_theme(self, look: Theme) -> None:
         """Change the colours of the whole application."""
@@ -118,6 +120,7 @@ class MainWindow(QMainWindow):
     def set_paused(self, paused: bool) -> None:
         """Let the views stand still; control and recording go on."""
         self.paused = paused
+        self.session.frames.set_paused(paused)
         for view in self._streams.views():
             view.set_paused(paused)
 
@@ -136,6 +139,11 @@ class MainWindow(QMainWindow):
     def screenshot(self, path: Path) -> None:
         """Save a picture of the window. Raises OSError."""
         shot.save(self, path)
+
+    def status(self) -> dict[str, object]:
+        """What became of each stream's frames in this window, as docs/messages.md has it."""
+        names = ("received", "shown", "skipped")
+        return {"streams": {stream: {n: getattr(s, n) for n in names} for stream, s in self._stats.items()}}
 
     def ask_note(self) -> None:
         """Ask for a line and write it into the audit log."""
@@ -196,11 +204,9 @@ class MainWindow(QMainWindow):
         self._structure_box = QWidget()
         QVBoxLayout(self._structure_box).setContentsMargins(0, 0, 0, 0)
         self._process = ProcessView(self.session.live)
-        self._trend_view, self._log = TrendsView(), LogView()
+        self._trend_view, self._log, self._counts = TrendsView(), LogView(), CountsView()
         kinds = {kind: Dock(kind.value, kind.value.capitalize(), StreamView(kind), self) for kind in Kind}
         self._streams = StreamDocks(kinds)
-        self._kinds = kinds
-        self._further: list[tuple[Dock, Dock]] = []
         self.docks = {
             "Image": kinds[Kind.IMAGE],
             "Diffraction": kinds[Kind.DIFFRACTION],
@@ -209,16 +215,12 @@ class MainWindow(QMainWindow):
             "Process control": Dock("process", "Process control", self._process, self),
             "Trends": Dock("trends", "Trends", self._trend_view, self),
             "Alarms and log": Dock("log", "Alarms and log", self._log, self),
+            "Streams": Dock("streams", "Streams", self._counts, self),
         }
-        self.setDockNestingEnabled(True)
-        self._top = top
-        middle = QMainWindow(self)
-        middle.setWindowFlags(Qt.WindowType.Widget)
-        middle.setDockNestingEnabled(True)
-        self._stage = middle
+        self._stage = Stage(self.docks, kinds, self)
         around = QVBoxLayout()
         around.setContentsMargins(6, 2, 6, 0)
-        around.addWidget(middle)
+        around.addWidget(self._stage)
         whole = QWidget()
         box = QVBoxLayout(whole)
         box.setContentsMargins(0, 0, 0, 0)
@@ -226,9 +228,6 @@ class MainWindow(QMainWindow):
         box.addWidget(top)
         box.addLayout(around, 1)
         self.setCentralWidget(whole)
-        for dock in self.docks.values():
-            dock.setParent(middle)
-        self.arrange()
         self._bar = Elided()
         self.statusBar().addWidget(self._bar, 1)
         self.statusBar().setContentsMargins(8, 0, 8, 0)
@@ -236,29 +235,7 @@ class MainWindow(QMainWindow):
 
     def arrange(self) -> None:
         """Put every dock at its first place."""
-        stage, docks = self._stage, self.docks
-        across, down = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
-        for dock in docks.values():
-            dock.setFloating(False)
-            stage.removeDockWidget(dock)
-        stage.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, docks["Image"])
-        stage.splitDockWidget(docks["Image"], docks["Process control"], across)
-        stage.splitDockWidget(docks["Image"], docks["Diffraction"], down)
-        stage.splitDockWidget(docks["Diffraction"], docks["Alarms and log"], down)
-        stage.splitDockWidget(docks["Image"], docks["Structure"], across)
-        stage.splitDockWidget(docks["Diffraction"], docks["Spectrum"], across)
-        stage.splitDockWidget(docks["Process control"], docks["Trends"], down)
-        for home, dock in self._further:
-            stage.tabifyDockWidget(home, dock)
-        for dock in docks.values():
-            dock.show()
-        stage.resizeDocks([docks["Image"], docks["Process control"]], [1180, 400], across)
-        stage.resizeDocks([docks["Image"], docks["Structure"]], [620, 560], across)
-        stage.resizeDocks([docks["Diffraction"], docks["Spectrum"]], [560, 620], across)
-        rows = [docks["Image"], docks["Diffraction"], docks["Alarms and log"]]
-        stage.resizeDocks(rows, [400, 300, 150], down)
-        stage.resizeDocks([docks["Process control"], docks["Trends"]], [330, 450], down)
-        self._hide_absent()
+        self._stage.arrange()
 
     def _connect(self) -> None:
         session, commands = self.session, self.session.commands
@@ -325,28 +302,10 @@ class MainWindow(QMainWindow):
             return
         for stream in self._streams.assign(description.streams):
             dock = Dock(f"stream.{stream.name}", stream.title, StreamView(stream.kind), self._stage)
-            self._stage.tabifyDockWidget(self._kinds[stream.kind], dock)
+            self._stage.add(stream.name, stream.kind, dock)
             self._streams.put(stream, dock)
-            self.docks[stream.name] = dock
-            self._further.append((self._kinds[stream.kind], dock))
             self.actions_.add(menu.dock_action(stream.title, dock))
-        there = frozenset(s.kind for s in description.streams)
-        if there != self._kinds_there:
-            self._kinds_there = there
-            self._hide_absent()
-
-    def _hide_absent(self) -> None:
-        """Close the docks of what the device does not have."""
-        if self._kinds_there is None:
-            return
-        for kind, dock in self._kinds.items():
-            dock.setVisible(kind in self._kinds_there)
-        description = self.session.live.description
-        twin = description is not None and description.kind == "twin"
-        values = description is None or bool(description.readings or description.actuators)
-        for name in ("Process control", "Trends"):
-            self.docks[name].setVisible(values)
-        self.docks["Structure"].setVisible(twin or self._had_structure)
+        self._stage.suit(description, structure=self._had_structure)
 
     def _frame(self, frame: Frame) -> None:
         view = self._streams.view(frame.stream)

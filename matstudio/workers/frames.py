@@ -19,18 +19,19 @@ PERIOD_S = 1 / 30
 
 @dataclass(frozen=True)
 class StreamStats:
-    """What became of a stream's frames since the window attached to it.
+    """What became of a stream's frames since the window attached to it: `received` = `shown` + `skipped`.
 
     Args:
-        received: frames that the device wrote.
-        shown: frames handed to the window.
-        dropped: frames passed over because the window had not taken the one before.
+        received: frames that the device wrote, from the newest one at the time on; one that waits for the window,
+            because it has not drawn the one before, counts when it is taken.
+        shown: frames handed to the view.
+        skipped: frames passed over, because a newer one was there or the views were paused.
         rate_received, rate_shown: frames per second of real time, over the last seconds.
     """
 
     received: int = 0
     shown: int = 0
-    dropped: int = 0
+    skipped: int = 0
     rate_received: float = 0.0
     rate_shown: float = 0.0
 
@@ -41,7 +42,7 @@ class Tap:
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
         self._ring: RingReader | None = None
-        self._before = (0, 0)
+        self._before = 0
         self._first = 0
         self.shown = 0
         self._marks: list[tuple[float, int, int]] = []
@@ -62,35 +63,39 @@ class Tap:
             self.shown += 1
         return frame
 
+    def skip(self) -> None:
+        """Pass over all frames but the newest, which stays there to be taken later."""
+        if self._ring is not None and not self._ring.replaced():
+            self._ring.position = max(self._ring.position, self._ring.written - 1)
+
     def stats(self, now: float) -> StreamStats:
         """Counts, and rates over the last 3 s; `now` is real time in seconds."""
-        received, dropped = self._counts()
+        written = self._before + (self._ring.written - self._first if self._ring is not None else 0)
         self._marks = [m for m in self._marks if now - m[0] <= 3.0][-60:]
-        self._marks.append((now, received, self.shown))
+        self._marks.append((now, written, self.shown))
         start, got, shown = self._marks[0]
         span = now - start
-        rates = ((received - got) / span, (self.shown - shown) / span) if span > 0.2 else (0.0, 0.0)
-        return StreamStats(received, self.shown, dropped, *rates)
+        rates = ((written - got) / span, (self.shown - shown) / span) if span > 0.2 else (0.0, 0.0)
+        received = self._received()
+        return StreamStats(received, self.shown, received - self.shown, *rates)
 
     def close(self) -> None:
         """Let go of the ring; the counts stay."""
         if self._ring is not None:
-            self._before = self._counts()
+            self._ring.position = self._ring.written  # what was not taken until now never will be
+            self._before = self._received()
             self._ring.close()
             self._ring = None
 
-    def _counts(self) -> tuple[int, int]:
-        if self._ring is None:
-            return self._before
-        received, dropped = self._before
-        return received + self._ring.written - self._first, dropped + self._ring.missed
+    def _received(self) -> int:
+        return self._before + (self._ring.position - self._first if self._ring is not None else 0)
 
 
 class FrameWorker(QThread):
     """Drains the rings of all streams in one thread, at most 30 times a second.
 
     `frame` is emitted in the thread that made the worker. A stream's next frame is read only after its last one was
-    delivered, so that a window that is late drops frames and never queues them.
+    delivered, so that a window that is late skips frames and never queues them.
     """
 
     frame = Signal(object)
@@ -105,6 +110,7 @@ class FrameWorker(QThread):
         self._lock = threading.Lock()
         self._halt = threading.Event()
         self._streams: tuple[Stream, ...] = ()
+        self._paused = False
         self._waiting: dict[str, Frame] = {}
         self._ready.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
@@ -112,6 +118,11 @@ class FrameWorker(QThread):
         """Which streams to read, from now on."""
         with self._lock:
             self._streams = streams
+
+    def set_paused(self, paused: bool) -> None:
+        """Let the frames pass, but for the newest, which is shown when the views go on."""
+        with self._lock:
+            self._paused = paused
 
     def run(self) -> None:
         """Body of the thread."""
@@ -123,7 +134,12 @@ class FrameWorker(QThread):
                 with self._lock:
                     streams = self._streams
                     busy = set(self._waiting)
+                    paused = self._paused
                 _follow(taps, streams)
+                if paused:
+                    for tap in taps.values():
+                        tap.skip()
+                    busy = set(taps)
                 fresh = {name: f for name, tap in taps.items() if name not in busy and (f := tap.newest()) is not None}
                 if fresh:
                     with self._lock:

@@ -209,7 +209,9 @@ class FakeRun:
                         "version": "1",
                         "seconds": 0.1,
                         "analysed": tick // 2,
+                        "received": tick // 2 + 4,
                         "skipped": 3,
+                        "failed": 1,
                         "error": "",
                     }
                 },
@@ -227,7 +229,9 @@ class FakeRun:
                     "free": 812e9,
                     "hours_left": 19.0,
                     "received": {"image": 5},
+                    "recorded": {"image": 3},
                     "dropped": {"image": 0},
+                    "waiting": {"image": 2},
                     "error": "",
                 },
             )

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from matstudio.bus.rundir import Run
-from matstudio.domain.device import Description
+from matstudio.domain.device import Description, Stream
 from matstudio.domain.estimate import FrameRef, MaterialState, Quantity
+from matstudio.domain.frame import Kind
 from matstudio.domain.process import Limits, Mode, Quality, Reading
 from matstudio.ui.live import Live
-from matstudio.ui.present import header, log, process, status_line, trends
+from matstudio.ui.present import counts, header, log, process, status_line, trends
 from matstudio.workers.frames import StreamStats
 from matstudio.workers.messages import Machine
 
@@ -263,7 +264,7 @@ def test_status_line_names_rates_drops_and_disk(live: Live):
     line = status_line.bar(live, stats, Machine(71.0, 812 * 10**9, ()), "GL software")
     for part in (
         "image 9.8 of 10.0 Hz",
-        "dropped 2",
+        "skipped 2",
         "CPU 71 %",
         "disk 812 GB left",
         "GL software",
@@ -271,7 +272,7 @@ def test_status_line_names_rates_drops_and_disk(live: Live):
     ):
         assert part in line
     assert status_line.stream_line(live, "image", stats["image"], 4.1, 0.06) == (
-        "10.0 Hz  age 0.06 s  dropped 2  analysed 4.1"
+        "10.0 Hz  age 0.06 s  skipped 2  analysed 4.1"
     )
     late = StreamStats(100, 50, 50, 10.0, 5.0)
     assert "shown 5.0" in status_line.stream_line(live, "image", late, None)
@@ -314,3 +315,33 @@ def test_the_structure_says_where_it_comes_from_and_what_disagrees():
     state = MaterialState(1.0, {}, sources, None, ("image, diffraction disagree on order parameter",))
     line = status_line.structure_line(state, 0.3)
     assert line == "image, diffraction disagree on order parameter  0 sites  0.3 s ago from diffraction + image"
+
+
+def test_counts_of_every_consumer_stand_in_a_row_and_add_up(live: Live):
+    stats = {"image": StreamStats(100, 98, 2, 10.0, 9.8)}
+    assert counts.counts(live, stats) == []
+    image = Stream("image", Kind.IMAGE, "/dev/shm/x", 10, "HAADF")
+    live.take("description", Description("Twin", "twin", (image,), {}, (), {}))
+    row = counts.counts(live, stats)[0]
+    assert row.cells == ("image", "10.0", "100", "98", "2", *8 * ("–",), "")
+    assert len(row.cells) == len(counts.HEADS)
+    model = {"model": "baseline", "version": "1", "analysed": 1200, "skipped": 300, "failed": 0, "error": ""}
+    live.take("models", {"image": model})
+    live.take(
+        "recording", {n: {"image": i} for n, i in (("received", 9), ("recorded", 7), ("dropped", 0), ("waiting", 2))}
+    )
+    row = counts.counts(live, stats)[0]
+    assert row.cells[5:] == ("1,500", "1,200", "300", "0", "9", "7", "0", "2", "")
+    assert row.level == ""
+
+
+def test_what_was_lost_or_does_not_add_up_is_said(live: Live):
+    image = Stream("image", Kind.IMAGE, "/dev/shm/x", 10, "HAADF")
+    live.take("description", Description("Twin", "twin", (image,), {}, (), {}))
+    live.take("models", {"image": {"analysed": 4, "skipped": 3, "failed": 1, "error": "image #7: flat"}})
+    live.take(
+        "recording", {n: {"image": i} for n, i in (("received", 9), ("recorded", 5), ("dropped", 3), ("waiting", 0))}
+    )
+    row = counts.counts(live, {})[0]
+    assert row.cells[-1] == "recorder: 9 received are not 5 + 3 + 0; 3 not recorded; not read: image #7: flat"
+    assert row.level == "caution"

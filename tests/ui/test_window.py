@@ -59,6 +59,28 @@ def test_everything_is_shown(window: MainWindow, qtbot):
     assert not window._replay.isVisible()
 
 
+def test_the_counts_of_the_streams_add_up_and_are_told_on_demand(window: MainWindow, qtbot):
+    live(window, qtbot)
+    window.set_paused(True)
+    qtbot.wait(400)
+    window.set_paused(False)
+    qtbot.waitUntil(lambda: window._stats["image"].skipped > 1 and "image" in window.session.live.models, timeout=4000)
+    qtbot.waitUntil(lambda: any(r[0] == "image" and r[5] != "–" for r in window._counts.rows()), timeout=4000)
+    assert [r[0] for r in window._counts.rows()] == ["image", "diffraction", "spectrum"]
+    told = window.status()["streams"]
+    assert set(told) == {"image", "diffraction", "spectrum"}
+    assert all(c["received"] == c["shown"] + c["skipped"] for c in told.values())
+    window.docks["Streams"].raise_()
+    qtbot.waitUntil(window._counts.isVisible, timeout=2000)
+
+
+def test_closed_docks_stay_closed_while_the_device_is_the_same(window: MainWindow, qtbot):
+    live(window, qtbot)
+    window.docks["Trends"].close()
+    window.session._describe(window.session.live.description)
+    assert window.docks["Trends"].isHidden()
+
+
 def test_the_window_fits_in_1280_by_800(window: MainWindow, qtbot):
     live(window, qtbot)
     window.resize(1280, 800)
@@ -223,7 +245,6 @@ def test_what_a_file_without_readings_lacks_is_not_there(replay_window: MainWind
     qtbot.waitUntil(lambda: window._replay.isVisible(), timeout=5000)
     assert window.docks["Process control"].isVisible()
     window.session._describe(dataclasses.replace(replay.description, readings={}))
-    window._hide_absent()
     assert not window.docks["Process control"].isVisible()
     assert not window.docks["Trends"].isVisible()
     assert window.docks["Image"].isVisible()
@@ -400,6 +421,7 @@ def test_the_studio_answers_to_commands(fake: FakeRun):
         path = fake.run.path / "w.png"
         client.request("ping", timeout=15)
         client.request("screenshot", path=str(path), timeout=15)
+        assert "streams" in client.request("status", timeout=5)
         assert path.stat().st_size > 10_000
         assert fake.run.process(STUDIO).pid == child.pid
         child.terminate()

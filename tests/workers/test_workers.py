@@ -37,7 +37,7 @@ def stream(run: Run, name: str = "image") -> Stream:
     return Stream(name, Kind.IMAGE, str(run.ring(name)), 10, "HAADF")
 
 
-def test_tap_counts_what_it_passed_over(run: Run):
+def test_received_is_shown_and_skipped(run: Run):
     writer = RingWriter(run.ring("image"), 512, slots=8)
     for seq in range(5):
         writer.write(frame(seq))
@@ -48,7 +48,7 @@ def test_tap_counts_what_it_passed_over(run: Run):
     assert tap.newest().seq == 8
     assert tap.newest() is None
     stats = tap.stats(0.0)
-    assert (stats.received, stats.shown, stats.dropped) == (5, 2, 3)
+    assert (stats.received, stats.shown, stats.skipped) == (5, 2, 3)
     tap.close()
     writer.close()
 
@@ -64,8 +64,40 @@ def test_tap_attaches_to_a_ring_that_was_replaced(run: Run):
     writer.write(frame(7))
     assert tap.newest().seq == 7
     assert tap.stats(0.0).received == 2
-    tap.close()
+    for seq in range(8, 11):
+        writer.write(frame(seq))
     writer.close()
+    assert tap.newest() is None
+    stats = tap.stats(0.0)
+    assert (stats.received, stats.shown, stats.skipped) == (5, 2, 3), "what a lost ring held was skipped"
+    tap.close()
+
+
+def test_paused_views_skip_all_but_the_newest(qtbot, run: Run):
+    writer = RingWriter(run.ring("image"), 512, slots=8)
+    worker = FrameWorker()
+    got: list[int] = []
+    stats = {}
+    worker.frame.connect(lambda f: got.append(f.seq))
+    worker.stats.connect(stats.update)
+    worker.set_streams((stream(run),))
+    worker.start()
+    try:
+        writer.write(frame(0))
+        qtbot.waitUntil(lambda: got == [0], timeout=3000)
+        worker.set_paused(True)
+        qtbot.wait(100)
+        for seq in range(1, 21):
+            writer.write(frame(seq))
+        qtbot.waitUntil(lambda: stats.get("image") is not None and stats["image"].skipped == 19, timeout=3000)
+        assert got == [0]
+        worker.set_paused(False)
+        qtbot.waitUntil(lambda: got == [0, 20], timeout=3000)
+        qtbot.waitUntil(lambda: stats["image"].received == 21, timeout=3000)
+        assert (stats["image"].shown, stats["image"].skipped) == (2, 19)
+    finally:
+        worker.stop()
+        writer.close()
 
 
 def test_frames_are_delivered_in_the_window_s_thread(qtbot, run: Run):
@@ -91,7 +123,7 @@ def test_frames_are_delivered_in_the_window_s_thread(qtbot, run: Run):
             writer.close()
 
 
-def test_a_window_that_is_late_drops_frames_and_queues_none(qtbot, run: Run):
+def test_a_window_that_is_late_skips_frames_and_queues_none(qtbot, run: Run):
     writer = RingWriter(run.ring("image"), 512, slots=8)
     worker = FrameWorker()
     got: list[int] = []
@@ -107,7 +139,7 @@ def test_a_window_that_is_late_drops_frames_and_queues_none(qtbot, run: Run):
         assert got == []
         qtbot.waitUntil(lambda: 59 in got, timeout=3000)
         assert len(got) <= 3
-        qtbot.waitUntil(lambda: stats.get("image") is not None and stats["image"].dropped >= 50, timeout=3000)
+        qtbot.waitUntil(lambda: stats.get("image") is not None and stats["image"].skipped >= 50, timeout=3000)
     finally:
         worker.stop()
         writer.close()

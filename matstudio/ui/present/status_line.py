@@ -15,7 +15,7 @@ from matstudio.workers.messages import Machine
 def stream_line(
     live: Live, stream: str, stats: StreamStats | None, analysed: float | None, age: float | None = None
 ) -> str:
-    """ "10.0 Hz  age 0.06 s  dropped 0  analysed 4.1"; how many are shown is said where it is not all."""
+    """ "10.0 Hz  age 0.06 s  skipped 0  analysed 4.1"; how many are shown is said where it is not all."""
     if stats is None or not stats.received:
         return "no frame yet"
     parts = [f"{stats.rate_received:.1f} Hz"]
@@ -23,7 +23,7 @@ def stream_line(
         parts.append(f"shown {stats.rate_shown:.1f}")
     if age is not None:
         parts.append(f"age {duration(age)}")
-    parts.append(f"dropped {stats.dropped}")
+    parts.append(f"skipped {stats.skipped:,}")
     if analysed is not None:
         parts.append(f"analysed {analysed:.1f}")
     error = (live.models.get(stream) or {}).get("error")
@@ -40,7 +40,7 @@ def bar(live: Live, stats: Mapping[str, StreamStats], machine: Machine | None, g
     for name, s in stats.items():
         parts.append(f"{name} {s.rate_shown:.1f} of {s.rate_received:.1f} Hz")
     if stats:
-        parts.append(f"dropped {sum(s.dropped for s in stats.values())}")
+        parts.append(f"skipped {sum(s.skipped for s in stats.values()):,}")
     lost = sum(int(n) for n in (live.recording.get("dropped") or {}).values())
     if lost:
         parts.append(f"not recorded {lost}")

@@ -1,0 +1,85 @@
+"""The middle of the window: its docks, where they stand at first, and which of them the device has something for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QMainWindow, QWidget
+
+from matstudio.domain.device import Description
+from matstudio.domain.frame import Kind
+from matstudio.ui.parts import Dock
+
+
+class Stage(QMainWindow):
+    """Holds the docks.
+
+    Args:
+        docks: by name, in the order of the menu; `further` docks come later, one a stream that is not the first of its
+            kind.
+        kinds: which of them shows the first stream of a kind.
+        parent: the window.
+    """
+
+    def __init__(self, docks: dict[str, Dock], kinds: Mapping[Kind, Dock], parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowFlags(Qt.WindowType.Widget)
+        self.setDockNestingEnabled(True)
+        self.docks = docks
+        self._kinds = kinds
+        self._further: list[tuple[Dock, Dock]] = []
+        self._wanted: dict[str, bool] = {}
+        for dock in docks.values():
+            dock.setParent(self)
+        self.arrange()
+
+    def arrange(self) -> None:
+        """Put every dock at its first place."""
+        docks = self.docks
+        across, down = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
+        for dock in docks.values():
+            dock.setFloating(False)
+            self.removeDockWidget(dock)
+        self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, docks["Image"])
+        self.splitDockWidget(docks["Image"], docks["Process control"], across)
+        self.splitDockWidget(docks["Image"], docks["Diffraction"], down)
+        self.splitDockWidget(docks["Diffraction"], docks["Alarms and log"], down)
+        self.splitDockWidget(docks["Image"], docks["Structure"], across)
+        self.splitDockWidget(docks["Diffraction"], docks["Spectrum"], across)
+        self.splitDockWidget(docks["Process control"], docks["Trends"], down)
+        self.tabifyDockWidget(docks["Alarms and log"], docks["Streams"])
+        for home, dock in self._further:
+            self.tabifyDockWidget(home, dock)
+        for name, dock in docks.items():
+            dock.setVisible(self._wanted.get(name, True))
+        docks["Alarms and log"].raise_()
+        self.resizeDocks([docks["Image"], docks["Process control"]], [1180, 400], across)
+        self.resizeDocks([docks["Image"], docks["Structure"]], [620, 560], across)
+        self.resizeDocks([docks["Diffraction"], docks["Spectrum"]], [560, 620], across)
+        rows = [docks["Image"], docks["Diffraction"], docks["Alarms and log"]]
+        self.resizeDocks(rows, [400, 300, 150], down)
+        self.resizeDocks([docks["Process control"], docks["Trends"]], [330, 450], down)
+
+    def add(self, name: str, kind: Kind, dock: Dock) -> None:
+        """A dock for a further stream of a kind, as a tab beside the first."""
+        self.tabifyDockWidget(self._kinds[kind], dock)
+        self.docks[name] = dock
+        self._further.append((self._kinds[kind], dock))
+
+    def suit(self, description: Description, *, structure: bool) -> None:
+        """Where it is another device: close the docks of what it does not have, and open those of what it has.
+
+        Args:
+            description: of the device.
+            structure: whether there was a structure already.
+        """
+        kinds = {s.kind for s in description.streams}
+        values = bool(description.readings or description.actuators)
+        names = {dock: name for name, dock in self.docks.items()}
+        wanted = {names[dock]: kind in kinds for kind, dock in self._kinds.items()}
+        wanted |= {"Process control": values, "Trends": values, "Structure": description.kind == "twin" or structure}
+        for name, there in wanted.items():
+            if self._wanted.get(name) is not there:
+                self.docks[name].setVisible(there)
+        self._wanted = wanted
