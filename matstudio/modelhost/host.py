@@ -21,6 +21,7 @@ from matstudio.fusion.inverse_variance import MAX_AGE_S, fuse
 from matstudio.fusion.order import with_boundaries
 from matstudio.instruments.base import Description, Stream
 from matstudio.modalities.base import MODALITIES, Inverse, load
+from matstudio.modelhost.choices import Choices, Doing, NoModel
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +96,7 @@ class ModelHost:
             MODELHOST,
             {"status": self.models, "models": self._choices, "use": self._use},
         )
+        self._chosen, self._doing = Choices(run), Doing(run)
         self._described = 0.0
         self._told = 0.0
 
@@ -109,7 +111,8 @@ class ModelHost:
             self._describe()
         fresh = False
         for feed in self._feeds.values():
-            estimate = feed.take()
+            with self._doing.model(feed.stream.name, feed.model.name):
+                estimate = feed.take()
             if estimate is not None:
                 fresh = True
                 self._estimates[feed.stream.name] = estimate
@@ -143,7 +146,7 @@ class ModelHost:
         for feed in self._feeds.values():
             if feed.ring is not None:
                 feed.ring.close()
-        for end in (self._device, self._subscriber, self._publisher, self._server):
+        for end in (self._device, self._subscriber, self._publisher, self._server, self._doing):
             end.close()
 
     def _describe(self) -> None:
@@ -154,7 +157,7 @@ class ModelHost:
         for stream in description.streams:
             known = self._feeds.get(stream.name)
             if known is None:
-                self._feeds[stream.name] = Feed(stream, _make(stream, None))
+                self._feeds[stream.name] = Feed(stream, self._first(stream))
             else:
                 known.stream = stream
 
@@ -165,12 +168,28 @@ class ModelHost:
         feed = self._feeds.get(stream)
         if feed is None:
             raise CommandError(f"no stream {stream!r}")
-        feed.model = _make(feed.stream, model)
+        with self._doing.model(stream, model):
+            feed.model = _make(feed.stream, model)
+        self._chosen.choose(stream, model)
+
+    def _first(self, stream: Stream) -> Inverse:
+        """The model of a stream that is new to this host: as a host before it had it, unless that model hung."""
+        offered = tuple(MODALITIES[stream.kind].inverses)
+        name = self._chosen.model(stream.name, offered)
+        if not name:
+            return NoModel()
+        with self._doing.model(stream.name, name):
+            try:
+                return _make(stream, name)
+            except (CommandError, ValueError, OSError) as error:  # its weights are gone, say
+                if name == offered[0]:
+                    raise
+                log.warning("%s: %s", stream.name, error)
+                return _make(stream, offered[0])
 
 
-def _make(stream: Stream, model: str | None) -> Inverse:
+def _make(stream: Stream, name: str) -> Inverse:
     inverses = MODALITIES[stream.kind].inverses
-    name = model or next(iter(inverses))
     if name not in inverses:
         raise CommandError(f"{stream.kind} has no model {name!r}, only {', '.join(inverses)}")
     inverse: Inverse = load(inverses[name])()
