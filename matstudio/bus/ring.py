@@ -165,6 +165,10 @@ class RingReader:
         """Leave out what was written so far, without counting it as missed."""
         self.position = self.written
 
+    def skip_to_oldest(self) -> None:
+        """Leave out what was overwritten already, without counting it as missed."""
+        self.position = max(self.position, self.written - self._slots + 1)
+
     def _copy(self, number: int) -> Frame | None:
         at = _HEAD + ((number - 1) % self._slots) * self._slot
         word = at // 8

@@ -8,14 +8,17 @@ import queue
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from matstudio.domain.frame import Frame
+from matstudio.recording.tally import Tally
 from matstudio.recording.writer import SessionWriter
 
 log = logging.getLogger(__name__)
 BACKLOG_BYTES = 256 * 1024 * 1024  # half a minute of the default streams
-FLUSH_S = 1.0
+FLUSH_S = 0.5  # a recorder that is killed loses this and what the flush itself takes: less than a second
 SYNC_S = 10.0
 unclosed: list[Path] = []
 """Files that HDF5 could not close. It tries again when the interpreter ends, and crashes then (seen with HDF5 2.0)."""
@@ -23,35 +26,53 @@ Job = Callable[[SessionWriter], None]
 
 
 class FileThread:
-    """Makes a session file, writes to it what `put` brings, flushes every second, syncs every ten and closes it.
+    """Makes a session file, writes to it what `put` brings, flushes twice a second, syncs every ten and closes it.
 
     Args:
         make: makes the writer; called in the thread.
+        tally: counts the file's frames; it counts those that the writer is made with as waiting.
 
     After the first error nothing more is written; `error` holds its one line and what comes is refused.
     """
 
-    def __init__(self, path: Path, make: Callable[[], SessionWriter]) -> None:
+    def __init__(self, path: Path, make: Callable[[], SessionWriter], tally: Tally) -> None:
         self.path = path
         self.error = ""
+        self.tally = tally
+        self.inode = 0  # of the file, once it is there
         self._make = make
+        self._why = "file closed"
         self._jobs: queue.SimpleQueue[tuple[Job, int] | None] = queue.SimpleQueue()
         self._backlog = 0
+        self._refused: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name=f"write {path.name}")
         self._thread.start()
 
-    def put(self, job: Job, nbytes: int = 0) -> bool:
-        """Have `job` called with the writer; False where 256 MB wait already or writing has failed."""
+    def put(self, what: str, job: Job, nbytes: int = 0) -> bool:
+        """Have `job` called with the writer; False where 256 MB wait already or writing has failed. How often `what`
+        was refused stands in the file's last note."""
         with self._lock:
             if self.error or self._backlog + nbytes > BACKLOG_BYTES:
+                self._refused[what] += 1
                 return False
             self._backlog += nbytes
         self._jobs.put((job, nbytes))
         return True
 
-    def finish(self) -> None:
+    def put_frame(self, frame: Frame, missed: int) -> None:
+        """Have a frame written that the tally counts as waiting; `missed` of its stream had been dropped before it."""
+
+        def write(writer: SessionWriter) -> None:
+            writer.add_frame(frame, missed)
+            self.tally.written(frame.stream)
+
+        if not self.put(f"frames {frame.stream}", write, frame.data.nbytes):
+            self.tally.refused(frame.stream)
+
+    def finish(self, why: str = "file closed") -> None:
         """Close the file once all that waits is written; returns at once."""
+        self._why = why
         self._jobs.put(None)
 
     def join(self, seconds: float | None = None) -> bool:
@@ -60,24 +81,44 @@ class FileThread:
         return not self._thread.is_alive()
 
     @property
-    def alive(self) -> bool:
-        """Whether the file is still open."""
-        return self._thread.is_alive()
+    def size(self) -> int:
+        """Bytes of the file; 0 while there is none."""
+        try:
+            return self.path.stat().st_size
+        except OSError:
+            return 0
+
+    @property
+    def removed(self) -> bool:
+        """Whether the file was there and is gone, or is another one now."""
+        try:
+            return self.inode not in (0, self.path.stat().st_ino)
+        except OSError:
+            return self.inode != 0
 
     def _run(self) -> None:
         writer: SessionWriter | None = None
         try:
             writer = self._make()
+            self.inode = writer.inode
+            for stream, n in writer.frames.items():
+                for _ in range(n):
+                    self.tally.written(stream)
             self._write(writer)
         except Exception as error:  # noqa: BLE001  border: HDF5 raises OSError, RuntimeError, ValueError
             self._fail(error)
+        self.tally.end(writer.frames if writer else {})
         if writer is None:
             return
         try:
-            writer.close(f"recording failed: {self.error}" if self.error else "file closed")
+            why = f"recording failed: {self.error}" if self.error else self._why
+            writer.close(why, {"counts": self.tally.counts(), "refused": dict(self._refused)})
         except Exception as error:  # noqa: BLE001
             self._fail(error)
+            self.tally.end(writer.flushed)
             unclosed.append(self.path)
+        if self.removed:
+            self.tally.end({})
 
     def _fail(self, error: Exception) -> None:
         with self._lock:

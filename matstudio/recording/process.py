@@ -16,7 +16,9 @@ from matstudio.bus.rundir import DEVICE, MODELHOST, RECORDER, STATION, Run
 from matstudio.domain.device import Description
 from matstudio.domain.estimate import Estimate, MaterialState
 from matstudio.domain.process import Reading
-from matstudio.recording.recording import Recording, left_behind
+from matstudio.recording.recording import Left, Recording, left_behind
+from matstudio.recording.sources import NEWEST, OLDEST
+from matstudio.recording.tally import WORDS
 
 log = logging.getLogger(__name__)
 NEED_FREE = 2_000_000_000  # bytes; REC refuses under it
@@ -50,8 +52,12 @@ class Recorder:
         self._readings: dict[str, Reading] = {}
         self._sizes: list[tuple[float, int]] = []
 
-    def record(self, path: str, note: str = "") -> dict[str, Any]:
-        """Begin a recording; answers with the path of its first file. A `note` goes into it.
+    def record(self, path: str, begin: str = NEWEST, left: Left | None = None) -> dict[str, Any]:
+        """Begin a recording; answers with the path of its first file.
+
+        Args:
+            path: wanted.
+            begin, left: see `Recording`.
 
         Raises:
             CommandError: there is one already, or the folder cannot take it.
@@ -73,7 +79,7 @@ class Recorder:
         free = free_bytes(folder)
         if free < NEED_FREE:
             raise CommandError(f"{folder}: {free / 1e9:.1f} GB free, recording needs {NEED_FREE / 1e9:g} GB")
-        self.recording = Recording(self.run, wanted, self._describe, self._readings, note)
+        self.recording = Recording(self.run, wanted, self._describe, self._readings, begin, left)
         self.state, self.error, self._sizes = "recording", "", []
         log.info("recording to %s", self.recording.path)
         return {"path": str(self.recording.path)}
@@ -81,12 +87,12 @@ class Recorder:
     def start(self) -> None:
         """Begin what the run asks to record from its start, or go on with what a recorder that died was recording."""
         left = left_behind(self.run)
-        wanted, note = left or (self.run.options.get("record"), "")
-        if note:
+        for note in left.notes if left else ():
             log.warning("%s", note)
+        wanted = left.wanted if left else self.run.options.get("record")
         if wanted:
             try:
-                self.record(str(wanted), note)
+                self.record(str(wanted), OLDEST, left)
             except (CommandError, ValueError, OSError) as error:
                 self.state, self.error = "failed", str(error)
                 log.error("%s", error)
@@ -112,6 +118,7 @@ class Recorder:
         self._sizes = [s for s in self._sizes if s[0] > now - 10.0] + [(now, size)]
         t0, size0 = self._sizes[0]
         rate = (size - size0) / (now - t0) if self.state == "recording" and now > t0 else 0.0
+        counts = recording.counts() if recording else {}
         folder = recording.path.parent if recording else Path.cwd()
         free = free_bytes(folder) if folder.is_dir() else 0
         return {
@@ -123,8 +130,7 @@ class Recorder:
             "rate": rate,
             "free": free,
             "hours_left": max(0, free - STOP_FREE) / (rate if rate > 0 else USUAL_RATE) / 3600,
-            "received": recording.counts("received") if recording else {},
-            "dropped": recording.counts("dropped") if recording else {},
+            **{word: {stream: n[word] for stream, n in counts.items()} for word in WORDS},
             "error": self.error or None,
         }
 
@@ -157,7 +163,9 @@ class Recorder:
             except OSError as error:
                 self._fail(f"{folder}: {error.strerror}")
                 return
-            if free < STOP_FREE:
+            if recording.removed:
+                self._fail(f"{recording.removed}: removed or renamed while it was recorded")
+            elif free < STOP_FREE:
                 self._fail(f"{folder}: disk full ({free / 1e6:.0f} MB free), recording stopped")
             else:
                 recording.check_device()
@@ -166,7 +174,7 @@ class Recorder:
     def close(self) -> None:
         """End the recording, wait for its files and let go of everything."""
         if self.state == "recording":
-            self._end("recorder ended")
+            self._end("recorder ended", stopped=False)
         if self.recording is not None:
             self.recording.join()
         self._device.close()
@@ -184,11 +192,11 @@ class Recorder:
                 self._asked.add(self._device.ask("describe"))
         return None
 
-    def _end(self, why: str) -> None:
+    def _end(self, why: str, *, stopped: bool = True) -> None:
         self.step()
         self.state = "idle"
         if self.recording is not None:
-            self.recording.finish(why)
+            self.recording.finish(why, stopped=stopped)
 
     def _fail(self, text: str) -> None:
         log.error("%s", text)

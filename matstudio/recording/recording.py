@@ -6,8 +6,8 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from matstudio.bus.rundir import Run
 from matstudio.domain.device import Description
@@ -15,13 +15,17 @@ from matstudio.domain.estimate import Estimate, MaterialState
 from matstudio.domain.frame import Frame
 from matstudio.domain.process import Reading
 from matstudio.recording.filethread import FileThread
-from matstudio.recording.sources import AuditTail, Sources
+from matstudio.recording.sources import ALL, NEWEST, OLDEST, AuditTail, Sources
+from matstudio.recording.tally import Tally, total
 from matstudio.recording.writer import SessionWriter
 from matstudio.session.layout import signature
+from matstudio.session.reader import Session
 from matstudio.session.recovery import clear_write_flag
 
 log = logging.getLogger(__name__)
 FIRST_FRAMES_S = 2.0  # how long a file waits for the first frame of every stream
+_NEXT = "the recording goes on in the next file"
+_WHOLE_RING = 1 << 20  # frames; more than any ring holds
 
 
 def new_path(wanted: Path, taken: Sequence[Path] = ()) -> Path:
@@ -38,19 +42,45 @@ def note_path(run: Run) -> Path:
     return run.path / "recording.json"
 
 
-def left_behind(run: Run) -> tuple[Path, str] | None:
-    """What a recorder of this run was recording when it died: the path that was asked for, and one line about the
-    file it left, which opens plainly again; None where nothing was left."""
+@dataclass(frozen=True)
+class Left:
+    """What an earlier recorder of a run left when it ended.
+
+    Args:
+        wanted: the path that it was recording to; None where the recording had been stopped.
+        notes: one line about each file that was open.
+        boot: of the device that it recorded last, as `Description.state` has it.
+        last: number of the last frame in its files, by stream.
+    """
+
+    wanted: Path | None
+    notes: tuple[str, ...] = ()
+    boot: object = None
+    last: Mapping[str, int] = field(default_factory=dict)
+
+
+def left_behind(run: Run) -> Left | None:
+    """What an earlier recorder of this run left, with its files opening plainly again; None: nothing was recorded."""
     try:
         note = json.loads(note_path(run).read_text())
-        wanted, file = Path(note["wanted"]), Path(note["file"])
+        wanted = Path(note["wanted"]) if note["wanted"] else None
+        files = [Path(f) for f in note["files"]]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    try:
-        clear_write_flag(file)
-    except ValueError as error:
-        return wanted, f"the recorder had died, and its file could not be recovered: {error}"
-    return wanted, f"the recorder had died; {file.name} was recovered up to its last flush"
+    notes, boot, last = [], None, {}
+    for file in files:
+        if not file.exists():
+            notes.append(f"the recorder had died before {file.name} was there")
+            continue
+        try:
+            if clear_write_flag(file):
+                notes.append(f"the recorder had died; {file.name} was recovered up to its last flush")
+            with Session.open(file) as session:
+                boot = session.description.state.get("boot")
+                last = {name: int(s.seq[-1]) for name, s in session.streams.items() if s.n}
+        except ValueError as error:
+            notes.append(f"the recorder had died, and its file could not be recovered: {error}")
+    return Left(wanted, tuple(notes), boot, last)
 
 
 class Recording:
@@ -64,7 +94,10 @@ class Recording:
         wanted: path of the first file; a file that exists is left alone and the next free name taken.
         describe: what the device answers to `describe`, or None as long as it has not; called again and again.
         readings: newest reading of each name, kept up to date by the caller.
-        note: goes into the first file, if not empty.
+        begin: where the device's rings are taken up, one of `sources`' words; those of a device that takes its place
+            are taken from their first frame on.
+        left: by an earlier recorder, whose recording this one goes on with: from its last frame on, if it is the same
+            life of the device.
     """
 
     def __init__(
@@ -73,13 +106,16 @@ class Recording:
         wanted: Path,
         describe: Callable[[], Description | None],
         readings: Mapping[str, Reading],
-        note: str = "",
+        begin: str = NEWEST,
+        left: Left | None = None,
     ) -> None:
         self.run = run
         self.since = run.clock.now()
         self.path = new_path(wanted)
         self._wanted = wanted
-        self._note = note
+        self._left = left
+        self._begin = begin
+        self._notes = list(left.notes) if left else []
         self._describe = describe
         self._readings = readings
         self._written: dict[str, Reading] = {}
@@ -91,7 +127,9 @@ class Recording:
         self._finished = False
         self._file: FileThread | None = None
         self._files: list[FileThread] = []
-        self._before: dict[str, dict[str, int]] = {"received": {}, "dropped": {}}  # in the device's earlier lives
+        self._tally = Tally()  # of the file that is written, or comes next
+        self._tallies = [self._tally]
+        self._leave_note(self._wanted)
 
     @property
     def paths(self) -> list[Path]:
@@ -101,18 +139,21 @@ class Recording:
     @property
     def bytes(self) -> int:
         """Size of its files."""
-        return sum(p.stat().st_size for p in self.paths if p.exists())
+        return sum(f.size for f in self._files)
 
     @property
     def error(self) -> str:
         """Why a file could not be written, or ""."""
         return next((f.error for f in self._files if f.error), "")
 
-    def counts(self, what: str) -> dict[str, int]:
-        """Frames by stream; `what` is "received" or "dropped"."""
-        streams = self._sources.streams if self._sources else {}
-        before = self._before[what]
-        return {k: before.get(k, 0) + (getattr(streams[k], what) if k in streams else 0) for k in {**before, **streams}}
+    @property
+    def removed(self) -> Path | None:
+        """The file that is being written, where somebody has removed or renamed it."""
+        return self._file.path if self._file is not None and self._file.removed else None
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """What became of the frames of each stream; see `Tally`."""
+        return total(tally.counts() for tally in self._tallies)
 
     def step(self) -> None:
         """Take what the rings and the audit log have."""
@@ -122,119 +163,140 @@ class Recording:
             self._take(self._sources)
         if self._file is not None:
             for line in self._audit.lines():
-                self._file.put(lambda w, line=line: w.add_event(line))  # type: ignore[misc]
+                self._file.put("events", lambda w, line=line: w.add_event(line))  # type: ignore[misc]
 
     def check_device(self) -> None:
         """Where the device ended or was restarted, close the file; the next begins when the device answers."""
         if self._sources is not None and self._sources.replaced():
             log.info("the device ended or was restarted")
-            self._take(self._sources)
-            self._end_file()
-            self._forget(self._sources)
+            self._end_sources(self._sources, _NEXT)
 
     def add_readings(self, readings: tuple[Reading, ...]) -> None:
         """Process values as the device published them; one that has not changed since is left out."""
         new = [r for r in readings if self._written.get(r.name) != r]
         if self._file is not None and new:
             self._written.update({r.name: r for r in new})
-            self._file.put(lambda w: w.add_readings(new))
+            self._file.put("readings", lambda w: w.add_readings(new))
 
     def add_estimate(self, estimate: Estimate) -> None:
         """What an inverse model said."""
         if self._file is not None:
-            self._file.put(lambda w: w.add_estimate(estimate), sum(a.nbytes for a in estimate.arrays.values()))
+            nbytes = sum(a.nbytes for a in estimate.arrays.values())
+            self._file.put(f"estimates of {estimate.stream}", lambda w: w.add_estimate(estimate), nbytes)
 
     def add_state(self, state: MaterialState) -> None:
         """What fusion said."""
         if self._file is not None:
-            self._file.put(lambda w: w.add_state(state))
+            self._file.put("states", lambda w: w.add_state(state))
 
-    def finish(self, why: str) -> None:
-        """Take what is left and have the file closed; returns at once."""
+    def finish(self, why: str, *, stopped: bool = True) -> None:
+        """Take what is left and have the file closed; returns at once. A recording that was not `stopped` is gone on
+        with by the next recorder of the run."""
         if self._finished:
             return
         self.step()
         self._finished = True
-        self._end_file(why)
         if self._sources is not None:
-            self._forget(self._sources)
+            self._end_sources(self._sources, why)
+        self._end_file(why)
+        self._leave_note(None if stopped else self._wanted)
 
     def join(self, seconds: float | None = None) -> bool:
         """Wait until the files are closed; whether they are."""
-        closed = all(f.join(seconds) for f in self._files)
-        if closed:
-            note_path(self.run).unlink(missing_ok=True)
-        return closed
+        return all([f.join(seconds) for f in self._files])
 
-    def _leave_note(self, path: Path) -> None:
-        note_path(self.run).write_text(json.dumps({"wanted": str(self._wanted), "file": str(path)}))
+    def _leave_note(self, wanted: Path | None) -> None:
+        note = {"wanted": str(wanted) if wanted else None, "files": [str(p) for p in self.paths]}
+        new = note_path(self.run).with_suffix(".new")
+        try:
+            new.write_text(json.dumps(note))
+            new.replace(note_path(self.run))
+        except OSError as error:
+            log.error("%s: %s; after a crash the recording will not go on", new, error.strerror)
 
     def _find_device(self) -> None:
         description = self._describe()
         if description is not None:
-            self._sources = Sources(description)
+            begin: str = self._begin
+            last: Mapping[str, int] = {}
+            if self._left is not None and self._left.last:
+                boot = description.state.get("boot")
+                if boot is None:  # nobody knows whether these are the same numbers
+                    begin = NEWEST
+                elif boot == self._left.boot:
+                    last = self._left.last
+                else:
+                    begin = ALL
+            self._begin, self._left = ALL, None
+            self._sources = Sources(description, begin, last)
+            self._tally.know(self._sources.streams)
             self._early_until = time.monotonic() + FIRST_FRAMES_S
 
-    def _take(self, sources: Sources) -> None:
-        for frame, dropped in sources.take():
+    def _take(self, sources: Sources, most: int = 64) -> None:
+        for frame, lost in sources.take(most):
             if self._file is not None and self._signatures.get(frame.stream) != signature(frame):
                 log.info("stream %s is new or has changed: next file", frame.stream)
-                self._end_file()
+                self._end_file(_NEXT)
                 self._early_until = time.monotonic() + FIRST_FRAMES_S
             if self._file is None:
-                self._early.append((frame, dropped))
+                self._forget_others(frame)
+            self._tally.came(frame.stream, lost)
+            missed = self._tally.dropped(frame.stream)
+            if self._file is None:
+                self._early.append((frame, missed))
             else:
-                self._put_frame(self._file, sources, frame, dropped)
+                self._file.put_frame(frame, missed)
         if self._early:
             seen = {frame.stream for frame, _ in self._early}
             if seen == set(sources.streams) or time.monotonic() > self._early_until:
                 self._begin_file(sources)
 
+    def _forget_others(self, frame: Frame) -> None:
+        """Drop what waits for the next file and has another layout than a frame that came later."""
+        own = signature(frame)
+        for other in [f for f, _ in self._early if f.stream == frame.stream and signature(f) != own]:
+            self._tally.refused(other.stream)
+            self._early = [pair for pair in self._early if pair[0] is not other]
+
     def _begin_file(self, sources: Sources) -> None:
-        last = {frame.stream: frame for frame, _ in self._early}
-        self._signatures = {name: signature(frame) for name, frame in last.items()}
-        early = [(f, n) for f, n in self._early if signature(f) == self._signatures[f.stream]]
-        self._early = []
-        first = {frame.stream: frame for frame, _ in reversed(early)}
+        early, self._early = self._early, []
+        first = {frame.stream: (frame, missed) for frame, missed in reversed(early)}
+        frames, missed = [f for f, _ in first.values()], {name: n for name, (_, n) in first.items()}
+        self._signatures = {f.stream: signature(f) for f in frames}
         path = self.path if not self._files else new_path(self._wanted, self.paths)
         self.path = path
         self._written = dict(self._readings)
-        facts = {"id": self.run.id, "instrument": self.run.instrument, "options": self.run.options}
-
+        part = len(self._files) + 1
+        facts = {"id": self.run.id, "instrument": self.run.instrument, "options": self.run.options, "part": part}
         readings = tuple(self._written.values())
 
         def make() -> SessionWriter:
-            return SessionWriter(
-                path, sources.description, self.run.clock, tuple(first.values()), readings, facts | {"part": part}
-            )
+            return SessionWriter(path, sources.description, self.run.clock, frames, readings, facts, missed)
 
-        part = len(self._files) + 1
-        file = self._file = FileThread(path, make)
+        file = self._file = FileThread(path, make, self._tally)
         self._files.append(file)
-        self._leave_note(path)
-        if self._note:
-            note, self._note = self._note, ""
-            file.put(lambda w: w.add_note("recording", note))
+        self._leave_note(self._wanted)
+        for note in self._notes:
+            file.put("notes", lambda w, note=note: w.add_note("recording", note))  # type: ignore[misc]
+        self._notes = []
         self._audit = AuditTail(self.run.audit_path)
-        for frame, dropped in early:
-            if first[frame.stream] is not frame:
-                self._put_frame(file, sources, frame, dropped)
+        for frame, n in early:
+            if first[frame.stream][0] is not frame:
+                file.put_frame(frame, n)
         log.info("writing %s: %s", path, ", ".join(first))
 
-    def _put_frame(self, file: FileThread, sources: Sources, frame: Frame, dropped: int) -> None:
-        if not file.put(lambda w: w.add_frame(frame, dropped), frame.data.nbytes):
-            sources.streams[frame.stream].lost += 1
+    def _end_file(self, why: str) -> None:
+        if self._file is not None:
+            self._file.finish(why)
+            self._file = None
+            self._tally = Tally()
+            self._tallies.append(self._tally)
 
-    def _end_file(self, why: str = "the recording goes on in the next file") -> None:
-        if self._file is None:
-            return
-        counts: dict[str, Any] = {what: self.counts(what) for what in self._before}
-        self._file.put(lambda w: w.add_note("recording", why, counts))
-        self._file.finish()
-        self._file = None
-
-    def _forget(self, sources: Sources) -> None:
-        self._before = {what: self.counts(what) for what in self._before}
+    def _end_sources(self, sources: Sources, why: str) -> None:
+        """Take all that the rings still hold, and let go of them."""
+        self._take(sources, _WHOLE_RING)
+        if self._early:
+            self._begin_file(sources)
+        self._end_file(why)
         sources.close()
         self._sources = None
-        self._early = []

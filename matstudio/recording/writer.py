@@ -81,6 +81,7 @@ class SessionWriter:
         first: a frame of each stream; gives the stream's layout and is its first row.
         readings: names and units beyond those that the description promises are taken from here.
         run: JSON-able facts about the run (id, instrument, options).
+        missed: frames of each stream that were lost before its first one.
 
     Raises:
         FileExistsError: there is such a file. OSError: it cannot be written.
@@ -95,6 +96,7 @@ class SessionWriter:
         first: Sequence[Frame],
         readings: Sequence[Reading] = (),
         run: Mapping[str, Any] | None = None,
+        missed: Mapping[str, int] | None = None,
     ) -> None:
         import h5py
 
@@ -108,6 +110,8 @@ class SessionWriter:
         self.t_first = min(f.t_start for f in first)
         self._clock = clock
         self._signatures = {f.stream: layout.signature(f) for f in first}
+        self.flushed: dict[str, int] = {}
+        """Frames that a flush has handed to the operating system, by stream."""
         self._unknown: dict[str, int] = {}
         self._structure_at: dict[str, float] = {}
         new = path.with_name(f".{path.name}.new")  # until others can read it
@@ -115,17 +119,23 @@ class SessionWriter:
         with contextlib.ExitStack() as undo:
             undo.callback(new.unlink, missing_ok=True)
             self._file = undo.enter_context(h5py.File(new, "x", libver=("v110", "v110")))
-            self._make(description, first, readings, run or {})
+            self._make(description, first, readings, run or {}, missed or {})
             self._reserve = _reserve(path.parent)
             undo.callback(self._reserve.close)
             self._file.swmr_mode = True
             self._held = hold(new)
+            self.inode = os.fstat(self._held).st_ino
             undo.callback(os.close, self._held)
             new.rename(path)
             undo.pop_all()
 
     def _make(
-        self, description: Description, first: Sequence[Frame], readings: Sequence[Reading], run: Mapping[str, Any]
+        self,
+        description: Description,
+        first: Sequence[Frame],
+        readings: Sequence[Reading],
+        run: Mapping[str, Any],
+        missed: Mapping[str, int],
     ) -> None:
         now = _iso(self._clock.wall(self.t_first))
         self._file.attrs["format_version"] = layout.FORMAT_VERSION
@@ -169,7 +179,7 @@ class SessionWriter:
 
         self.add_note("recording", "recording started", {"program": __version__})
         for frame in first:
-            self.add_frame(frame)
+            self.add_frame(frame, missed.get(frame.stream, 0))
         given = {r.name: r for r in readings}
         none_yet = [Reading(k, np.nan, u, self.t_first, Quality.BAD) for k, u in units.items() if k not in given]
         self.add_readings([*given.values(), *none_yet])
@@ -282,13 +292,18 @@ class SessionWriter:
             table.write()
         self._events.write()
         self._file.flush()
+        self.flushed = self.frames
 
     def sync(self) -> None:
         """Wait until the disk has what was flushed. May be called from another thread."""
         os.fsync(self._held)
 
-    def close(self, why: str = "recording stopped") -> None:
+    def close(self, why: str = "recording stopped", facts: Mapping[str, Any] | None = None) -> None:
         """Note the end, write all and close the file; no harm in a second call. On a full disk the reserve makes room.
+
+        Args:
+            why: for the note.
+            facts: more than the number of frames for it.
 
         Raises:
             OSError, RuntimeError: it cannot be written. HDF5 then keeps the file, and may end the process badly.
@@ -300,7 +315,7 @@ class SessionWriter:
             if self._file:
                 if self._unknown:
                     self.add_note("recording", "not in the layout, left out", self._unknown)
-                self.add_note("recording", why, {"frames": self.frames})
+                self.add_note("recording", why, {"frames": self.frames, **(facts or {})})
                 self._end_time[()] = _iso(self._clock.wall(self._clock.now())).encode()
                 self.flush()
         finally:

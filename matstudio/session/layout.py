@@ -15,7 +15,7 @@ from matstudio.domain.frame import Axis, Frame, Kind
 from matstudio.domain.process import Limits, Quality
 
 FORMAT = "matstudio-session"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1 had no checksums of frames and no counts at the end
 ENTRY = "entry"
 METADATA_WIDTH = 1024  # bytes of a frame's metadata beside the frame; what is longer goes on in metadata_more
 TEXT_WIDTH = 512  # bytes of one chunk of a text table
@@ -167,6 +167,7 @@ def make_stream(entry: Any, instrument: Any, frame: Frame, title: str) -> Any:
         frame.data.dtype.newbyteorder("="),
         maxshape=(None, *frame.data.shape),
         chunks=(1, *frame.data.shape),
+        fletcher32=True,
         **hdf5plugin.Bitshuffle(cname="lz4"),
     )
     describe_data(data, frame)

@@ -17,6 +17,7 @@ from sample_session import DESCRIPTION, image
 from matstudio.domain.clock import RealClock
 from matstudio.domain.frame import Axis
 from matstudio.recording.filethread import FileThread, unclosed
+from matstudio.recording.tally import Tally
 from matstudio.recording.verify import verify
 from matstudio.recording.writer import SessionWriter
 
@@ -25,11 +26,12 @@ rng = np.random.default_rng(0)
 def big(seq):
     return replace(image(seq), data=rng.integers(0, 60000, (512, 512)).astype("u2"), axes=axes)
 path = Path({disk!r}) / "s.nxs"
-thread = FileThread(path, lambda: SessionWriter(path, DESCRIPTION, RealClock.start(), [big(0)]))
+tally = Tally()
+tally.came("image")
+thread = FileThread(path, lambda: SessionWriter(path, DESCRIPTION, RealClock.start(), [big(0)]), tally)
 for seq in range(1, 200):
-    frame = big(seq)
-    if not thread.put(lambda w, frame=frame: w.add_frame(frame)):
-        break
+    tally.came("image")
+    thread.put_frame(big(seq), 0)
 thread.finish()
 assert thread.join(20)
 assert thread.error == "No space left on device", thread.error
@@ -37,7 +39,10 @@ assert not unclosed
 report = verify(path)
 assert report.ok, report.lines
 assert not report.repaired
-assert report.counts["frames image"] > 20, report.counts
+counts = tally.counts()["image"]
+assert report.counts["frames image"] == counts["recorded"] > 20, (report.counts, counts)
+assert counts["received"] == 200 == counts["recorded"] + counts["dropped"], counts
+assert report.counts["dropped image"] > 0
 print("closed with", report.counts["frames image"], "frames")
 """
 
