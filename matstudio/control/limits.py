@@ -1,5 +1,7 @@
 """Limits and settings of the control: a TOML file in the user's configuration, over built-in defaults.
 
+version = 1                     # of this format; may be left out
+
 [limits.temperature]            # also heater, pressure, composition
 low = 250.0                     # K
 high = 860.0
@@ -18,24 +20,29 @@ td = 1.5                        # s
 tracking = 9.5                  # s
 b = 1.0                         # setpoint weight
 n = 10.0                        # derivative filter
+
+A file that cannot be used stops nothing but the driving: see `settings_or_fault`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from matstudio.bus.textfile import read_small
 from matstudio.control.gate import Interlock
 from matstudio.control.pid import Tuning
 from matstudio.domain.process import Limits
+from matstudio.domain.toml import line_of
 
+VERSION = 1
 DEFAULT_LIMITS: Mapping[str, Limits] = {
     "temperature": Limits(250.0, 860.0, 5.0),
     "heater": Limits(0.0, 1.0, 0.5),
@@ -58,12 +65,14 @@ class Settings:
         interlocks: see `Interlock`.
         pid: tuning of the temperature loop, or None: lambda tuning from the device's furnace.
         source: the file they came from, or "built in".
+        fault: why the file could not be used, one line; while it is not "", nothing is driven.
     """
 
     limits: Mapping[str, Limits]
     interlocks: tuple[Interlock, ...] = DEFAULT_INTERLOCKS
     pid: Tuning | None = None
     source: str = "built in"
+    fault: str = ""
 
     @property
     def digest(self) -> str:
@@ -93,20 +102,31 @@ def load_settings(path: Path | None = None) -> Settings:
     """The settings in a file (default: `limits_path()`), or the built-in ones where there is no file.
 
     Raises:
-        SettingsError: not TOML, an unknown key, a wrong type or a wrong value.
+        SettingsError: empty, not TOML, of another version, an unknown key, a wrong type or a wrong value.
     """
     path = path or limits_path()
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_small(path)
     except FileNotFoundError:
         return DEFAULTS
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: {error}") from None
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+    if not text.strip():
+        raise SettingsError(f"{path}: empty")
     try:
         body = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path}: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(f"{path}: {' '.join(str(error).split())}") from None
     return _File(path, text).settings(body)
+
+
+def settings_or_fault(path: Path | None = None) -> Settings:
+    """As `load_settings`; where the file cannot be used: the built-in ones with its `fault`, under which nothing is
+    driven. The file may have held narrower limits, of a holder for instance, so the built-in ones must not stand in."""
+    try:
+        return load_settings(path)
+    except SettingsError as error:
+        return Settings(DEFAULT_LIMITS, fault=str(error))
 
 
 @dataclass(frozen=True)
@@ -115,25 +135,8 @@ class _File:
     text: str
 
     def error(self, keys: tuple[str, ...], problem: str) -> SettingsError:
-        return SettingsError(f"{self.path}: line {self._line(keys)}: {'.'.join(keys)}: {problem}")
-
-    def _line(self, keys: tuple[str, ...]) -> int:
-        """The line of the key: where its table's header, or a part of its dotted name, is followed by it."""
-        prefix: tuple[str, ...] = ()
-        best, depth = 1, 0
-        for number, line in enumerate(self.text.splitlines(), 1):
-            header = re.match(r"\s*\[\[?([^\]]+)\]", line)
-            assigned = re.match(r"\s*([^=#\[]+?)\s*=", line)
-            if header:
-                prefix = found = _split(header[1])
-            elif assigned:
-                found = prefix + _split(assigned[1])
-            else:
-                continue
-            same = len(found) if keys[: len(found)] == found else 0
-            if same > depth:
-                best, depth = number, same
-        return best
+        line = f"{self.path}: line {line_of(self.text, keys)}: {'.'.join(keys)}: {problem}"
+        return SettingsError(" ".join(line.split()))
 
     def table(self, value: Any, keys: tuple[str, ...], known: tuple[str, ...] | None = None) -> dict[str, Any]:
         if not isinstance(value, dict):
@@ -149,9 +152,14 @@ class _File:
             raise self.error((*keys, key), f"must be a number, not {value!r}")
         if value != value:
             raise self.error((*keys, key), "must be a number, not nan")
+        if abs(value) > 1e300 and abs(value) != math.inf:
+            raise self.error((*keys, key), "too large")
         return float(value)
 
     def settings(self, body: dict[str, Any]) -> Settings:
+        version = body.pop("version", VERSION)
+        if version != VERSION or isinstance(version, bool):
+            raise self.error(("version",), f"{version!r}, this program reads {VERSION}")
         for key in body:
             if key not in ("limits", "interlocks", "pid"):
                 raise self.error((key,), "unknown table; known: limits, interlocks, pid")
@@ -207,7 +215,3 @@ class _File:
             return Tuning(gain, ti, td, tracking, b, n)
         except ValueError as error:
             raise self.error(keys, str(error)) from None
-
-
-def _split(dotted: str) -> tuple[str, ...]:
-    return tuple(part.strip().strip("\"'") for part in dotted.split("."))

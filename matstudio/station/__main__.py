@@ -11,7 +11,7 @@ from matstudio.bus import processes
 from matstudio.bus.messages import CommandServer, Publisher
 from matstudio.bus.rundir import LAUNCHER, STATION, Run
 from matstudio.control.audit import AuditWriter, Entry, last_link
-from matstudio.control.limits import SettingsError, load_settings
+from matstudio.control.limits import settings_or_fault
 from matstudio.instruments.remote import RemoteDevice
 from matstudio.station.core import PERIOD_S, Station
 
@@ -68,7 +68,7 @@ class Launcher:
 
 def body(run: Run, stop: threading.Event) -> None:
     """Control the run's device until `stop` is set or, in a headless run, the launcher is gone."""
-    settings = load_settings()
+    settings = settings_or_fault()
     writer = AuditWriter(run.audit_path)
     publisher = Publisher(run.socket(STATION, "pub"))
     device = RemoteDevice(run)
@@ -134,14 +134,5 @@ def _wait_until_safe(station: Station, device: RemoteDevice) -> None:
         time.sleep(0.02)
 
 
-def main() -> int:
-    """Exit code of the process: 0 done, 2 the settings cannot be used."""
-    try:
-        return processes.main(STATION, body)
-    except SettingsError as error:
-        print(f"station: {error}", file=sys.stderr)
-        return 2
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(processes.main(STATION, body))

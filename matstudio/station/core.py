@@ -204,7 +204,7 @@ class Station:
             kind = self._description.kind
             no_writes = "replay takes no setpoints" if kind == "replay" else f"{self._description.name}: no actuators"
         else:
-            no_writes = ""
+            no_writes = self.settings.fault
         no_sensor = self._judged.text if self._judged.fault else ""
         if not no_writes and SENSOR not in self._out.limits:
             no_writes = "the device has no heater and temperature to control"
@@ -313,11 +313,10 @@ class Station:
             active[f"interlock.{name}"] = Condition(reason, Priority.HIGH)
         if self.mode is Mode.SAFE:
             active["safe"] = Condition(f"SAFE: {self.why}", Priority.HIGH)
-        unlike = self._out.unlike(now)
-        if unlike:
-            active["output"] = Condition(unlike, Priority.HIGH)
-        if self.audit_error:
-            active["audit"] = Condition(self.audit_error, Priority.HIGH)
+        limits = self.settings.fault if self._out.actuators else ""
+        for name, text in (("output", self._out.unlike(now)), ("audit", self.audit_error), ("limits", limits)):
+            if text:
+                active[name] = Condition(text, Priority.HIGH)
         if self.launcher_gone:
             active["launcher"] = Condition("the launcher is gone: what ends is not started again", Priority.MEDIUM)
         if self._clients.silent() <= modes.WINDOW_SILENT_S:

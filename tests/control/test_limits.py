@@ -2,7 +2,7 @@
 
 import pytest
 
-from matstudio.control.limits import DEFAULTS, SettingsError, limits_path, load_settings
+from matstudio.control.limits import DEFAULTS, SettingsError, limits_path, load_settings, settings_or_fault
 from matstudio.domain.process import Limits
 
 
@@ -66,6 +66,15 @@ ti = 40
         ("[pid]\ngain = 0.02", "line 1: pid: ti is missing"),
         ("[pid]\ngain = 0\nti = 1", "line 1: pid: PID tuning"),
         ("[limits.heater\nlow = 0", "line 1"),
+        ("", "limits.toml: empty"),
+        (" \n\n", "limits.toml: empty"),
+        ("version = 2\n[limits.heater]\nhigh = 0.5", "line 1: version: 2, this program reads 1"),
+        ("[limits.heater]\nhigh = 0.5\n[version]\nx = 1", "line 3: version: {'x': 1}, this program reads 1"),
+        (f"[limits.heater]\nhigh = 1{'0' * 4000}", "line 2: limits.heater.high: too large"),
+        (f"[limits.heater]\nhigh = 1{'0' * 5000}", "integer string conversion"),
+        (f"x = {'[' * 100_000}", "limits.toml: "),
+        ('"a\\nb" = 1', "a b: unknown table"),
+        ("[limits.heater]\nhigh = 1\0", "limits.toml: "),
     ],
 )
 def test_mistakes_are_named(tmp_path, text, message):
@@ -80,3 +89,20 @@ def test_a_binary_file_is_one_line(tmp_path):
     (tmp_path / "limits.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(SettingsError, match=r"limits\.toml"):
         load_settings(tmp_path / "limits.toml")
+
+
+def test_a_file_that_cannot_be_used_leaves_its_fault_and_stays_where_it_is(tmp_path):
+    """Were it moved away, the next start would take the built-in limits, which may be wider."""
+    path = tmp_path / "limits.toml"
+    path.write_text("[limits.temperature]\nhigh = 500\n[limits.heater")
+    for _ in range(2):
+        settings = settings_or_fault(path)
+        assert settings.fault.startswith(f"{path}: ")
+    path.write_text("version = 1\n[limits.temperature]\nhigh = 500")
+    assert settings_or_fault(path).fault == ""
+    assert settings_or_fault(path).limits["temperature"].high == 500.0
+
+
+def test_a_folder_in_place_of_the_file_is_a_fault(tmp_path):
+    (tmp_path / "limits.toml").mkdir()
+    assert settings_or_fault(tmp_path / "limits.toml").fault.endswith("limits.toml: a folder, not a file")
