@@ -13,6 +13,7 @@ import numpy as np
 from matstudio.domain.frame import Axis, Kind
 from matstudio.instruments.readers import ReaderError, open_file
 from matstudio.instruments.readers.arrays import FORMATS, picture
+from matstudio.instruments.replay.notes import SUFFIX
 from matstudio.instruments.replay.tracks import Shot, Track, facts
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
@@ -86,7 +87,9 @@ def files_in(folder: Path) -> list[Path]:
     """
     try:
         found = sorted(
-            p for p in folder.iterdir() if p.is_file() and not p.name.startswith((".", "MANIFEST", "README"))
+            p
+            for p in folder.iterdir()
+            if p.is_file() and not p.name.startswith((".", "MANIFEST", "README")) and not p.name.endswith(SUFFIX)
         )
     except OSError as error:
         raise ReaderError(folder, error.strerror or str(error)) from None

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from matstudio.domain.process import Quality
 from matstudio.instruments.readers import ReaderError, Signal, open_file
-from matstudio.instruments.readers.guard import read_guarded
 from matstudio.instruments.readers.signal import STRUCTURE
 from matstudio.instruments.replay.folder import FRAME_S, Times, files_in, has_pictures, read_folder, read_times
+from matstudio.instruments.replay.recorded import Recorded
+from matstudio.instruments.replay.sessions import read_session
 from matstudio.instruments.replay.tracks import Log, Material, Shot, Track, facts
-from matstudio.session.reader import Session, is_session
+from matstudio.session.reader import is_session
 
 ALIGNED_K = 10.0  # a log whose temperature fits the frames' within this (median) is put on their clock
 
@@ -56,6 +56,8 @@ def load_paths(paths: Sequence[Path]) -> Material:
     logs: list[Log] = []
     notes: list[str] = []
     closing: list[Callable[[], None]] = []
+    recorded: list[Recorded] = []
+    beside = paths[0]
 
     def name(kind: str) -> str:
         taken = sum(t.name == kind or t.name.startswith(f"{kind}_") for t in tracks)
@@ -70,10 +72,15 @@ def load_paths(paths: Sequence[Path]) -> Material:
                 tracks.append(track)
                 notes += more
             elif is_session(path):
-                new_tracks, new_logs, close = _session(path, name)
+                if any(path.name == part.name for r in recorded for part in r.parts):
+                    continue
+                new_tracks, new_logs, told, close = read_session(path, name, notes)
                 closing.append(close)
                 tracks += new_tracks
                 logs += new_logs
+                if not recorded:
+                    beside = path.with_name(told.parts[0].name)
+                recorded.append(told)
             else:
                 signals = open_file(path)
                 if all(signal.form == STRUCTURE for signal in signals):
@@ -99,6 +106,8 @@ def load_paths(paths: Sequence[Path]) -> Material:
     ends = [t.times[-1] for t in tracks] or [log.times[-1] for log in logs]
     if logs and all(len(t.times) == 1 for t in tracks):  # beside stills the logs are what plays
         ends = [log.times[-1] for log in logs]
+    if recorded:  # what happened after the last frame is played, too
+        ends += [log.times[-1] for log in logs] + [r.end for r in recorded]
     title = " + ".join(p.name for p in paths if p not in table_paths)
     return Material(
         title,
@@ -108,6 +117,8 @@ def load_paths(paths: Sequence[Path]) -> Material:
         float(max(ends)),
         tuple(notes),
         lambda: _close_all(closing),
+        recorded[0] if recorded else Recorded(),
+        beside,
     )
 
 
@@ -189,51 +200,6 @@ def _track(path: Path, signal: Signal, name: str) -> tuple[Track, list[str]]:
 
     assert signal.kind is not None
     return Track(name, signal.kind, signal.title, times, first.nbytes, load), notes
-
-
-def _session(path: Path, name: Callable[[str], str]) -> tuple[list[Track], list[Log], Callable[[], None]]:
-    read_guarded(path, "session", load=False)  # a damaged file crashes a child, not the server
-    session = Session.open(path)
-    try:
-        tracks = []
-        for info in session.streams.values():
-            if info.n == 0:
-                continue
-            order_ok = (np.diff(info.t_end) >= 0).all()
-            if not order_ok:
-                raise ReaderError(path, f"{info.name}: the times of its frames go back")
-            bytes_ = int(np.prod(info.shape)) * info.dtype.itemsize
-            tracks.append(
-                Track(info.name, info.kind, info.title or info.name, info.t_end, bytes_, _shots(session, info.name))
-            )
-        ranges = session.description.readings
-        logs = []
-        for key, (t, values, unit, quality) in session.readings().items():
-            if len(t):
-                limits = tuple(ranges[key][1:3]) if key in ranges else None
-                words = tuple(tuple(Quality)[min(int(q), len(Quality) - 1)] for q in quality)
-                logs.append(Log(key, unit, t, values, words, limits))
-    except BaseException:
-        session.close()
-        raise
-    if not tracks and not logs:
-        session.close()
-        raise ReaderError(path, "a session without a frame or a reading")
-    return tracks, logs, session.close
-
-
-def _shots(session: Session, stream: str) -> Callable[[int], Shot]:
-    def load(index: int) -> Shot:
-        try:
-            frame = session.frame(stream, index)
-        except ValueError as error:
-            raise ReaderError(session.path, str(error).removeprefix(f"{session.path}: ")) from None
-        known = dict(frame.metadata)
-        if "instrument" in known:
-            known["recorded_instrument"] = known["instrument"]
-        return Shot(frame.data, frame.axes, frame.t_end - frame.t_start, known)
-
-    return load
 
 
 def _aligned(logs: list[Log], times: Times) -> tuple[list[Log], list[str]]:

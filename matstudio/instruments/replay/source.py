@@ -14,12 +14,15 @@ from matstudio.bus.messages import Handler
 from matstudio.domain.frame import Frame
 from matstudio.domain.process import Reading
 from matstudio.instruments.base import Description, Stream
+from matstudio.instruments.replay.chronicle import Chronicle
+from matstudio.instruments.replay.notes import Notebook, sidecar
 from matstudio.instruments.replay.tracks import Material, Track
 from matstudio.instruments.server import Job, Output
 
 SLOWEST, FASTEST = 0.1, 100.0
 _POLL_HZ = (5.0, 30.0)
 _BEHIND = 4  # so many frames are caught up one by one; further behind, the newest is taken
+_NEAR_S = 5.0  # a step over more than this is a jump: estimates from before it say nothing of what is shown now
 _STILL_S = 1.0  # a recording of one moment shows it again this often, in real time
 
 
@@ -39,6 +42,17 @@ class ReplaySource:
         self._fresh = {t.name: True for t in material.tracks}  # show the frame at the position, whatever was shown
         self._last = {t.name: 0.0 for t in material.tracks}
         self._tracks = {t.name: t for t in material.tracks}
+        self._moments = np.unique(np.concatenate([np.array([material.start]), *(t.times for t in material.tracks)]))
+        self._since = 0.0  # run time of the last seek
+        self._notes = list(material.notes)
+        self._notebook: Notebook | None = None
+        self._chronicle = Chronicle(material.start, material.end, material.recorded, material.tracks, material.logs)
+        self._chronicle.events += material.recorded.events
+        if material.beside is not None:
+            self._notebook = Notebook(sidecar(material.beside), material.recorded.run)
+            kept, told = self._notebook.read()
+            self._chronicle.events += kept
+            self._notes += told
 
     def outputs(self) -> tuple[Output, ...]:
         """The streams; the rate is how often the server asks, twice the one at which frames come."""
@@ -55,12 +69,15 @@ class ReplaySource:
         return Description(f"Replay {self._material.title}", "replay", rated, readings, (), dict(self.state()))
 
     def handlers(self) -> Mapping[str, Handler]:
-        """play, pause, seek, speed, and configure {"loop": bool}."""
+        """play, pause, seek, step, speed, timeline, note, and configure {"loop": bool}."""
         return {
             "play": self.play,
             "pause": self.pause,
             "seek": self.seek,
+            "step": self.step_frames,
             "speed": self.set_speed,
+            "timeline": self._chronicle.page,
+            "note": self.note,
             "configure": self.configure,
         }
 
@@ -84,6 +101,41 @@ class ReplaySource:
             raise ValueError(f"seek: {t:g} s is not within 0 to {self.duration:g} s")
         self._jump(float(t))
 
+    def step_frames(self, frames: int) -> None:
+        """Pause, and go on (or, negative, back) to the moment so many frames further, of whichever stream.
+
+        Raises:
+            ValueError: not within -1000 to 1000.
+        """
+        if not -1000 <= frames <= 1000:
+            raise ValueError(f"step: {frames} frames is not within -1000 to 1000")
+        self.playing = False
+        now = self._material.start + self.position
+        if frames >= 0:
+            at = int(np.searchsorted(self._moments, now + 1e-6, side="right")) - 1 + frames
+        else:
+            at = int(np.searchsorted(self._moments, now - 1e-6, side="left")) + frames
+        moment = float(self._moments[min(max(at, 0), len(self._moments) - 1)])
+        if abs(moment - now) > _NEAR_S:
+            self._jump(moment - self._material.start)
+            return
+        self.position = moment - self._material.start
+        for name, track in self._tracks.items():
+            self._fresh[name] = self._fresh[name] or self._index(track) < self._shown[name]
+
+    def note(self, who: str, text: str, t: float | None = None, bookmark: bool = False) -> None:
+        """Keep a note or bookmark about position `t` (default: the present one) beside the recording.
+
+        Raises:
+            ValueError: not within the recording, or it cannot be written.
+        """
+        at = self.position if t is None else float(t)
+        if not 0 <= at <= self.duration:
+            raise ValueError(f"note: {at:g} s is not within 0 to {self.duration:g} s")
+        if self._notebook is None:
+            raise ValueError("note: this replay has no file to keep it beside")
+        self._chronicle.events.append(self._notebook.add(self._material.start + at, who, text, bookmark))
+
     def set_speed(self, factor: float) -> None:
         """Play `factor` times as fast as recorded.
 
@@ -106,8 +158,8 @@ class ReplaySource:
 
     def step(self, t: float) -> None:
         """Move on to run time `t`."""
-        passed = 0.0 if self._t is None else max(0.0, t - self._t)
-        self._t = t
+        before, self._t = t if self._t is None else self._t, t
+        passed = max(0.0, t - before)
         if not self.playing or self.duration <= 0:
             return
         self.position += passed * self.speed
@@ -115,6 +167,7 @@ class ReplaySource:
             return
         if self.loop:
             self._jump(self.position % self.duration)
+            self._since = before
         elif all(shown == len(self._tracks[name].times) - 1 for name, shown in self._shown.items()):
             self.position, self.playing = self.duration, False
         else:  # the last frames are still to be shown
@@ -130,7 +183,8 @@ class ReplaySource:
         return tuple(out)
 
     def state(self) -> Mapping[str, Any]:
-        """Duration and position in seconds, whether and how fast it plays, what it plays, and notes on the times."""
+        """Duration and position in seconds, whether and how fast it plays, what it plays, the run time of the last
+        seek ("since": frames from before it show another time), how many events the timeline has, notes."""
         return {
             "duration": self.duration,
             "position": self.position,
@@ -139,7 +193,9 @@ class ReplaySource:
             "loop": self.loop,
             "source": self._material.title,
             "recorded_start": self._material.start,
-            "notes": list(self._material.notes[:20]),
+            "since": self._since,
+            "events": len(self._chronicle.events),
+            "notes": self._notes[:20],
         }
 
     def expose(self, stream: str, seq: int, t_start: float, t_end: float) -> Job | None:
@@ -174,11 +230,15 @@ class ReplaySource:
 
     def _jump(self, position: float) -> None:
         self.position = position
+        self._since = self._t or 0.0
         for name in self._fresh:
             self._fresh[name] = True
 
+    def _index(self, track: Track) -> int:
+        return int(np.searchsorted(track.times, self._material.start + self.position + 1e-9, side="right")) - 1
+
     def _due(self, track: Track) -> int | None:
-        now = int(np.searchsorted(track.times, self._material.start + self.position + 1e-9, side="right")) - 1
+        now = self._index(track)
         shown = self._shown[track.name]
         if self._fresh[track.name]:
             return now if now >= 0 else None

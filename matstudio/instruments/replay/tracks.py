@@ -6,12 +6,14 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from matstudio.domain.frame import Axis, Kind
 from matstudio.domain.process import Quality
+from matstudio.instruments.replay.recorded import Recorded
 
 _FACT_CHARS, _FACTS_CHARS = 2000, 16_000
 
@@ -99,6 +101,8 @@ class Material:
         start, end: of the time line, in the tracks' seconds.
         notes: one line each: what was assumed, aligned or left out.
         close: lets go of the files.
+        recorded: what a session tells besides.
+        beside: the file or folder beside which people's notes are kept; None: nowhere.
     """
 
     title: str
@@ -108,6 +112,8 @@ class Material:
     end: float
     notes: tuple[str, ...] = ()
     close: Callable[[], None] = field(default=lambda: None)
+    recorded: Recorded = field(default_factory=Recorded)
+    beside: Path | None = None
 
 
 def facts(metadata: Mapping[str, Any]) -> dict[str, Any]:

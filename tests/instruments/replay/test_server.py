@@ -85,3 +85,28 @@ def test_a_bad_file_is_one_line_and_exit_code_2(tmp_path):
     assert done.returncode == 2
     assert done.stderr.strip().splitlines()[-1] == f"device: {path}: an empty file"
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("speed", [0.1, 1.0, 10.0, 100.0])
+def test_the_speed_is_kept(served, tmp_path, speed):
+    """One frame a second as recorded: at 100 times that most are left out, and the clock is kept."""
+    np.save(tmp_path / "a.npy", np.zeros((300, 64, 64), np.uint16))
+    (tmp_path / "log.csv").write_text("time / s,temperature / C\n0,20\n300,21\n")
+    run, client = served(f"{tmp_path / 'a.npy'}:{tmp_path / 'log.csv'}")
+    client.request("describe", timeout=10)
+    listener = Subscriber(run.socket(DEVICE, "pub"), topics=("readings",))
+    try:
+        client.request("seek", t=0.0)
+        client.request("speed", factor=speed)
+        told = []
+        end = run.clock.now() + 1.2
+        while run.clock.now() < end:
+            told += [
+                (m["t"], m["state"]["position"]) for _, m in listener.receive(0.05) if m["state"]["speed"] == speed
+            ]
+        assert len(told) >= 5
+        (t0, p0), (t1, p1) = told[1], told[-1]
+        assert t1 - t0 > 0.8
+        assert (p1 - p0) / (t1 - t0) == pytest.approx(speed, rel=0.02)
+    finally:
+        listener.close()

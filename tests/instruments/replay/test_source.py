@@ -192,3 +192,57 @@ def test_facts_beside_a_frame_are_few():
     assert "original" not in told
     assert "long" not in told
     assert len(str(told)) < 20_000
+
+
+def test_single_steps_pause_and_show_each_frame_of_every_stream():
+    replay = source(more=(track([10.5, 12.5], "spectrum"),))
+    drive(replay, 0, 3.2)
+    seen = []
+    for n in (1, 1, -1, -1, -1, -100, 1000):
+        replay.step_frames(n)
+        frames = drive(replay, 4, 4)
+        seen.append((round(replay.position, 2), [(f.stream, f.metadata["recorded_index"]) for f in frames]))
+    assert seen[:5] == [
+        (4.0, [("image", 4)]),
+        (5.0, [("image", 5)]),
+        (4.0, [("image", 4)]),
+        (3.0, [("image", 3)]),
+        (2.5, [("image", 2)]),
+    ]
+    assert seen[5] == (0.0, [("image", 0)])
+    assert seen[6] == (9.0, [("image", 9), ("spectrum", 1)])
+    assert not replay.playing
+    with pytest.raises(ValueError, match="not within"):
+        replay.step_frames(10**6)
+
+
+def test_a_seek_tells_since_when_frames_belong_together():
+    replay = source()
+    drive(replay, 100, 101)
+    assert replay.state()["since"] == 0
+    replay.seek(8.0)
+    since = replay.state()["since"]
+    (frame, *_) = drive(replay, 101.05, 101.05)
+    assert since == pytest.approx(101)
+    assert since < frame.t_end
+    replay.step_frames(-1)
+    assert replay.state()["since"] == since  # the neighbour
+    replay.configure({"loop": True})
+    replay.play()
+    frames = drive(replay, 102, 105)
+    again = next(f for f in frames if f.metadata["recorded_index"] == 0)
+    assert replay.state()["since"] < again.t_end
+
+
+@pytest.mark.parametrize("speed", [0.1, 1.0, 100.0])
+def test_a_seek_while_it_plays_at_and_beyond_the_end(speed):
+    replay = source()
+    replay.set_speed(speed)
+    drive(replay, 0, 0.05)
+    replay.seek(replay.duration)
+    assert indices(drive(replay, 1, 2)) == [9]
+    assert (replay.position, replay.playing) == (9, False)
+    for t in (9.001, -0.001, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="not within"):
+            replay.seek(t)
+    assert replay.position == 9
