@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -18,7 +20,39 @@ _BRAGG_CLUTTER = 30.0  # where nothing is known of the noise; off the axes amorp
 _LOW, _LOW_OF_NOISE = 0.3, 0.85  # quantile of the smoothed power, and what it is of pure noise's mean
 _GAIN = 20.0  # least sum that decides on a width
 _OPPOSITE = 0.2  # share of spots of the other sign from which those of the expected one are texture
+_SIGNIFICANT, _PATTERN = 3.0, 1.5  # least amplitude, in its standard deviations: of a column, of one in a pattern
+_WEAKEST = 0.04  # least amplitude of a column in a pattern, relative to its strong columns
 _SPOTS = 3  # least number of Bragg spots of a pattern in white noise
+
+WIDTHS_A = (0.28, 0.36, 0.46, 0.6)
+"""Standard deviations that columns may have, Å."""
+Sign = Callable[[np.ndarray, float], int]
+"""Called with an image and the columns' width in pixels: +1 where they are bright, -1 where they are dark."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where a finder sees columns.
+
+    Args:
+        xy: (N, 2) x, y in pixels.
+        width: standard deviation of the columns, pixels.
+        sign: +1 where they are bright, -1 where they are dark.
+        least: (N,) the least significance that each must have in the fit.
+        weakest: (N,) the least amplitude, relative to the strong columns.
+        notes: one line each, for the operator.
+    """
+
+    xy: np.ndarray
+    width: float
+    sign: int
+    least: np.ndarray
+    weakest: np.ndarray
+    notes: tuple[str, ...] = ()
+
+    def take(self, keep: np.ndarray) -> Found:
+        """Those that a mask or indices name."""
+        return replace(self, xy=self.xy[keep], least=self.least[keep], weakest=self.weakest[keep])
 
 
 def polarity(image: np.ndarray, width: float) -> int:
@@ -181,3 +215,23 @@ def best_width(spectrum: Spectrum, sign: int, widths: np.ndarray) -> float:
         top = (response == ndimage.maximum_filter(response, size=2 * math.ceil(width) + 1)) & (response > 4)
         gains.append(float(((response[top] - 4) ** 2).sum()))
     return float(widths[int(np.argmax(gains)) if max(gains) > _GAIN else len(widths) // 2])
+
+
+def widths(pixel: float | None, shape: tuple[int, ...]) -> np.ndarray:
+    """The widths in pixels that columns may have; without a pixel size many."""
+    if pixel is None:
+        return np.asarray(1.2 * 1.4 ** np.arange(7))
+    return np.unique(np.clip(np.array(WIDTHS_A) / pixel, 0.9, min(shape) / 12))
+
+
+def classical(image: np.ndarray, pixel: float | None, counts: bool, sign: Sign, width: float | None = None) -> Found:
+    """Columns that stand out of the noise, alone or in a pattern; a `Finder`."""
+    spectrum = Spectrum(image, max(float(image.mean()), 0.0) if counts else 0.0)
+    may_be = widths(pixel, image.shape)
+    polarity = sign(image, float(may_be[len(may_be) // 2]))
+    if width is None:
+        width = best_width(spectrum, polarity, may_be)
+    xy, pattern = find(spectrum, width, polarity)
+    if pixel is None and not pattern.any() and textured(spectrum, width, polarity, len(xy)):
+        xy, pattern = xy[:0], pattern[:0]
+    return Found(xy, width, polarity, np.where(pattern, _PATTERN, _SIGNIFICANT), np.where(pattern, _WEAKEST, 0.0))

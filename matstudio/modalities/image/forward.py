@@ -92,8 +92,8 @@ class HaadfForward:
         for k, knot in enumerate(knots):
             share = weight * np.interp(variance, knots, np.arange(len(knots)) == k)
             near = share > 0
-            spread = _spread(x[near] + margin, y[near] + margin, share[near], grid)
-            total = total + fft.rfft2(spread) * _transfer(grid, knot / self.pixel_A**2)
+            points = spread(x[near] + margin, y[near] + margin, share[near], grid)
+            total = total + fft.rfft2(points) * transfer(grid, knot / self.pixel_A**2)
         blurred = fft.irfft2(total, s=grid)  # Å^2 that fall to each pixel; times dose, electrons
         signal = blurred[margin : margin + self.shape[0], margin : margin + self.shape[1]]
         dose = np.float32(self.dose_e_per_A2)
@@ -166,7 +166,7 @@ def _spline(f: np.ndarray) -> np.ndarray:
     return np.stack([g**3, 3 * f**3 - 6 * f**2 + 4, 3 * g**3 - 6 * g**2 + 4, f**3]) / 6.0
 
 
-def _spread(x: np.ndarray, y: np.ndarray, weight: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
+def spread(x: np.ndarray, y: np.ndarray, weight: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
     """Points spread over a periodic grid, float32."""
     ix, iy = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
     wx, wy = _spline(x - ix), _spline(y - iy) * weight
@@ -177,7 +177,7 @@ def _spread(x: np.ndarray, y: np.ndarray, weight: np.ndarray, grid: tuple[int, i
     return out.reshape(grid).astype(np.float32)
 
 
-def _transfer(grid: tuple[int, int], variance: float) -> np.ndarray:
+def transfer(grid: tuple[int, int], variance: float) -> np.ndarray:
     """Fourier transform of a Gaussian of `variance` (pixels^2) over that of the B-spline, for `rfft2`, float32."""
     fy, fx = fft.fftfreq(grid[0]), fft.rfftfreq(grid[1])
     rows, columns = (np.exp(-2.0 * (np.pi * f) ** 2 * variance) / np.sinc(f) ** 4 for f in (fy, fx))

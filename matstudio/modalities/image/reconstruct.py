@@ -1,14 +1,13 @@
-"""The classical reading of an image: columns by filtering and maximum likelihood, order from their intensities."""
+"""Reading an image: columns by a finder and maximum likelihood, order from their intensities."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 import time
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from scipy import ndimage
@@ -19,6 +18,7 @@ from matstudio.domain.frame import Frame
 from matstudio.domain.material import PROTOTYPES, Prototype
 from matstudio.domain.structure import SiteModel
 from matstudio.modalities.image import detect
+from matstudio.modalities.image.detect import Found, Sign
 from matstudio.modalities.image.fit import Columns, fit
 from matstudio.modalities.image.forward import FWHM, cross_section_A2
 from matstudio.modalities.image.lattice import Lattice, correlated, square
@@ -26,20 +26,36 @@ from matstudio.modalities.image.order import Order, Sample, cross_section_ratio,
 
 _UNITS_A = {"Å": 1.0, "A": 1.0, "angstrom": 1.0, "nm": 10.0, "pm": 0.01, "µm": 1e4, "um": 1e4, "m": 1e10}
 _PROBE_A = 0.94  # FWHM of a column where nothing says more (sigma 0.40 Å)
-_SIGNIFICANT, _PATTERN = 3.0, 1.5  # least amplitude, in its standard deviations: of a column, of one in a pattern
 _COARSE_A = 0.8  # pixel size beyond which columns cannot be told apart
 _LARGEST = 1024  # rows or columns of an image beyond which it is binned first
-_WEAKEST = 0.04  # least amplitude of a column in a pattern, relative to its strong columns
 _MOST = 6000  # columns that are fitted; of more, the brightest
 _DOSE_ERROR = 0.03  # relative error of dose, detector and cross section together
 _TILE = 16  # pixels of the frame to one of the order map
 
 
-class Baseline:
+class Finder(Protocol):
+    """Where columns may be; what they are is left to the fit."""
+
+    def __call__(
+        self, image: np.ndarray, pixel: float | None, counts: bool, sign: Sign, width: float | None = None
+    ) -> Found:
+        """Columns of an image.
+
+        Args:
+            image: (H, W) finite, at most 1024 pixels either way unless `width` is given.
+            pixel: its size in Å, or None: then it may show anything.
+            counts: whether the values are electrons.
+            sign: called with the image and the columns' width in pixels, gives +1 or -1.
+            width: standard deviation of the columns in pixels, where it is known.
+        """
+        ...
+
+
+class Reader:
     """Column finder and, for a known alloy, order parameter; implements `Inverse`.
 
-    Places that stand out of the noise (alone or, in a pattern, together) are refined by one maximum-likelihood fit of
-    Gaussians. Dark columns are found too: `metadata["polarity"]`, else the mode, else the skewness says which.
+    Places where the finder sees columns are refined by one maximum-likelihood fit of Gaussians. Dark columns are found
+    too: `metadata["polarity"]`, else the mode, else the skewness says which.
 
     Quantities: "columns" (number); for a periodic image with a calibrated axis "lattice_a" (Å, the shorter vector of
     the projected lattice; the cube edge for a known material); for a known material "order_parameter", "antiphase" (how
@@ -48,8 +64,11 @@ class Baseline:
     Arrays: those of `Estimate`, and for a known material "order_map", local order parameter in tiles of 16 x 16 pixels.
     """
 
-    name = "baseline"
-    version = "1"
+    name: str
+    version: str
+
+    def __init__(self, find: Finder, checksum: str) -> None:
+        self._find, self._checksum = find, checksum
 
     def __call__(self, frame: Frame) -> Estimate:
         began = time.perf_counter()
@@ -60,23 +79,34 @@ class Baseline:
         prototype = PROTOTYPES.get(str(meta.get("material", "")))
         parts: dict[str, Any] = {}
         if prototype is not None and pixel is not None:
-            parts = _alloy(image, frame, prototype, pixel, counts)
+            parts = _alloy(image, frame, prototype, pixel, counts, self._find)
         if not parts:
-            parts = _any(image, frame, pixel, counts)
+            parts = _any(image, frame, pixel, counts, self._find)
             if prototype is not None:
                 parts["notes"] += (f"no [001] columns of {prototype.name} seen",)
         return Estimate(
             stream=frame.stream,
             seq=frame.seq,
             t=(frame.t_start + frame.t_end) / 2,
-            model=Model(self.name, self.version, _checksum()),
+            model=Model(self.name, self.version, self._checksum),
             seconds=time.perf_counter() - began,
             **parts,
         )
 
 
+class Baseline(Reader):
+    """Finds places that stand out of the noise: alone or, in a pattern, together."""
+
+    name = "baseline"
+    version = "1"
+
+    def __init__(self) -> None:
+        super().__init__(detect.classical, source_checksum())
+
+
 @cache
-def _checksum() -> str:
+def source_checksum() -> str:
+    """Of the source that the baseline's answers, and the fit of every finder's columns, come from."""
     here = Path(__file__).parent
     source = b"".join(
         (here / n).read_bytes() for n in ("detect.py", "fit.py", "lattice.py", "order.py", "reconstruct.py")
@@ -126,7 +156,7 @@ def _sign(image: np.ndarray, frame: Frame, width: float) -> int:
     return -1 if mode in ("ABF", "BF") else detect.polarity(image, width)
 
 
-def _any(image: np.ndarray, frame: Frame, pixel: float | None, counts: bool) -> dict[str, Any]:
+def _any(image: np.ndarray, frame: Frame, pixel: float | None, counts: bool, find: Finder) -> dict[str, Any]:
     """Columns of an image of which nothing is known but perhaps its pixel size."""
     if pixel is not None and pixel > _COARSE_A:
         return {
@@ -138,11 +168,11 @@ def _any(image: np.ndarray, frame: Frame, pixel: float | None, counts: bool) -> 
             },
             "notes": (f"pixels of {pixel:.3g} Å are too coarse for atomic columns",),
         }
-    columns = find_columns(image, pixel, counts, lambda binned, width: _sign(binned, frame, width))
+    columns, said = find_columns(image, pixel, counts, lambda binned, width: _sign(binned, frame, width), find)
     quantities = {"columns": _number(columns)}
-    notes: tuple[str, ...] = (f"{len(columns.xy)} columns",)
+    notes: tuple[str, ...] = (f"{len(columns.xy)} columns", *said)
     if not len(columns.xy):
-        notes = ("no atomic columns: no lattice, and no spots that stand out of noise and texture",)
+        notes = ("no atomic columns: no lattice, and no spots that stand out of noise and texture", *said)
     if pixel is not None and len(columns.xy) >= 12:
         spacing = _spacing(columns.xy, 1.0)
         middle = tuple(slice(max(0, (n - _LARGEST) // 2), (n + _LARGEST) // 2) for n in image.shape)
@@ -154,55 +184,40 @@ def _any(image: np.ndarray, frame: Frame, pixel: float | None, counts: bool) -> 
 
 
 def find_columns(
-    image: np.ndarray, pixel: float | None, counts: bool, sign: Callable[[np.ndarray, float], int]
-) -> Columns:
-    """Columns of any image.
-
-    Args:
-        image: (H, W) finite.
-        pixel: its size in Å, or None: then it may show anything, and spots among as many of the other sign are none.
-        counts: whether the values are electrons.
-        sign: called with the image and the columns' width in pixels, gives +1 or -1.
-    """
+    image: np.ndarray, pixel: float | None, counts: bool, sign: Sign, find: Finder = detect.classical
+) -> tuple[Columns, tuple[str, ...]]:
+    """Columns of any image, and what the finder has to say of it; arguments as `Finder` has them."""
     block = -(-max(image.shape) // _LARGEST)
     if block > 1:
         rows, across = (n // block for n in image.shape)
         cut = image[: rows * block, : across * block].reshape(rows, block, across, block)
         binned = cut.sum((1, 3)) if counts else cut.mean((1, 3))
-        return _enlarged(find_columns(binned, None if pixel is None else pixel * block, counts, sign), block, counts)
-    spectrum = detect.Spectrum(image, max(float(image.mean()), 0.0) if counts else 0.0)
-    if pixel is None:
-        widths = 1.2 * 1.4 ** np.arange(7)
-    else:
-        widths = np.array([0.28, 0.36, 0.46, 0.6]) / pixel
-        widths = np.clip(widths, 0.9, min(image.shape) / 12)
-    polarity = sign(image, float(widths[len(widths) // 2]))
-    width = detect.best_width(spectrum, polarity, np.unique(widths))
-    xy, pattern = detect.find(spectrum, width, polarity)
-    if pixel is None and not pattern.any() and detect.textured(spectrum, width, polarity, len(xy)):
-        xy, pattern = xy[:0], pattern[:0]
-    if len(xy) > _MOST:
-        shown = ndimage.map_coordinates(ndimage.gaussian_filter(image, width), xy[:, ::-1].T, order=1) * polarity
-        brightest = np.argsort(-shown)[:_MOST]
-        xy, pattern = xy[brightest], pattern[brightest]
-    if not len(xy):
+        columns, notes = find_columns(binned, None if pixel is None else pixel * block, counts, sign, find)
+        return _enlarged(columns, block, counts), notes
+    found = find(image, pixel, counts, sign)
+    if len(found.xy) > _MOST:
+        smooth = ndimage.gaussian_filter(image, found.width)
+        shown = ndimage.map_coordinates(smooth, found.xy[:, ::-1].T, order=1) * found.sign
+        found = found.take(np.argsort(-shown)[:_MOST])
+    if not len(found.xy):
         nothing = np.zeros(0)
-        return Columns(np.zeros((0, 2)), nothing, nothing, np.zeros((0, 2)), nothing, image, 0.0)
-    length = float(np.clip(1.2 * _spacing(xy, width), 4 * width, 8 * width))
+        return Columns(np.zeros((0, 2)), nothing, nothing, np.zeros((0, 2)), nothing, image, 0.0), found.notes
+    length = float(np.clip(1.2 * _spacing(found.xy, found.width), 4 * found.width, 8 * found.width))
     columns = fit(
         image,
-        xy,
-        np.full(len(xy), width),
-        sign=polarity,
+        found.xy,
+        np.full(len(found.xy), found.width),
+        sign=found.sign,
         counts=counts,
         rounds=6,
         length=length,
-        hold=0.6 * width,
+        hold=0.6 * found.width,
     )
     inside = np.all((columns.xy > -0.5) & (columns.xy < np.array(image.shape[::-1]) - 0.5), axis=1)
-    strong = columns.significance > np.where(pattern, _PATTERN, _SIGNIFICANT)
-    strong &= ~pattern | (columns.amplitude > _WEAKEST * np.quantile(columns.amplitude, 0.9))
-    return columns.take(inside & strong)
+    strong = (columns.significance > found.least) & (
+        columns.amplitude > found.weakest * np.quantile(columns.amplitude, 0.9)
+    )
+    return columns.take(inside & strong), found.notes
 
 
 def _enlarged(columns: Columns, block: int, counts: bool) -> Columns:
@@ -236,14 +251,16 @@ def _arrays(columns: Columns) -> dict[str, np.ndarray]:
     }
 
 
-def _alloy(image: np.ndarray, frame: Frame, prototype: Prototype, pixel: float, counts: bool) -> dict[str, Any]:
+def _alloy(
+    image: np.ndarray, frame: Frame, prototype: Prototype, pixel: float, counts: bool, find: Finder
+) -> dict[str, Any]:
     """Columns, order and structure of a known alloy seen along [001]; {} where its lattice is not seen."""
     temperature = _fact(frame, "stage_temperature_K", 300.0, 1.0, 3000.0)
     heat = [e.u_iso(temperature) for e in (prototype.majority, prototype.minority)]
     probe = _fact(frame, "probe_fwhm_A", _PROBE_A, 0.3, 2.0) / FWHM
     width = math.sqrt(probe**2 + sum(heat) / 2) / pixel
-    found, _ = detect.find(detect.Spectrum(image), width, 1)
-    lattice = square(found, prototype.a(temperature) / 2 / pixel)
+    found = find(image, pixel, counts, lambda *_: 1, width)
+    lattice = square(found.xy, prototype.a(temperature) / 2 / pixel)
     if lattice is None:
         return {}
     sample = Sample(
@@ -274,7 +291,7 @@ def _alloy(image: np.ndarray, frame: Frame, prototype: Prototype, pixel: float, 
         "columns_au_sigma": order.fraction_sigma[seen],
         "order_map": _map(refined, index, order, image.shape),
     }
-    notes: tuple[str, ...] = (f"{seen.sum()} columns",)
+    notes: tuple[str, ...] = (f"{seen.sum()} columns", *found.notes)
     if order.antiphase > 0.5:
         domains = len(np.unique(order.phases[seen]))
         notes += (
