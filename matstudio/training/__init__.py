@@ -1,0 +1,1 @@
+"""Training sets from simulation, and what is trained on them."""
