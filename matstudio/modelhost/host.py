@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import threading
 import time
@@ -31,7 +32,11 @@ REST = 2.0
 
 @dataclass
 class Feed:
-    """One stream on its way through a model, with its counts."""
+    """One stream on its way through a model, with its counts.
+
+    Args:
+        since: of a replay, run time of its last seek, s. pace: of a replay, its speed.
+    """
 
     stream: Stream
     model: Inverse
@@ -41,6 +46,8 @@ class Feed:
     seconds: float = 0.0
     error: str = ""
     due: float = 0.0
+    since: float = -math.inf
+    pace: float = 1.0
 
     def take(self) -> Estimate | None:
         """Analyse the newest frame, if there is one and the model has rested. An unreadable frame leaves its line in
@@ -59,6 +66,8 @@ class Feed:
         frame = self.ring.newest()
         if frame is None:
             return None
+        self.since = float(frame.metadata.get("replay_since", self.since))
+        self.pace = float(frame.metadata.get("replay_speed", self.pace))
         self.skipped += self.ring.missed - missed
         start = time.perf_counter()
         try:
@@ -116,11 +125,12 @@ class ModelHost:
             if estimate is not None:
                 fresh = True
                 self._estimates[feed.stream.name] = estimate
+                self._forget()
                 self._publisher.send("estimate", with_boundaries(estimate, self._estimates.values()))
         if fresh:
             clock = self._run.clock
             # frames come at their rate of real time: with --speed they lie farther apart in run time
-            age = MAX_AGE_S * max(1.0, clock.speed)
+            age = MAX_AGE_S * max(1.0, clock.speed) / max(1.0, *(feed.pace for feed in self._feeds.values()))
             self._publisher.send("state", fuse(self._estimates, self._readings, clock.now(), age))
         if now - self._told >= 1.0:
             self._told = now
@@ -148,6 +158,11 @@ class ModelHost:
                 feed.ring.close()
         for end in (self._device, self._subscriber, self._publisher, self._server, self._doing):
             end.close()
+
+    def _forget(self) -> None:
+        """Drop what was said of frames from before a replay was last sought: they show another time."""
+        since = max(feed.since for feed in self._feeds.values())
+        self._estimates = {name: e for name, e in self._estimates.items() if e.t > since}
 
     def _describe(self) -> None:
         try:

@@ -12,7 +12,7 @@ from matstudio.bus.rundir import DEVICE, MODELHOST, Run
 from matstudio.domain.device import Description, Stream
 from matstudio.domain.estimate import Estimate, Model, Quantity
 from matstudio.domain.frame import Axis, Frame, Kind
-from matstudio.modelhost.host import Feed
+from matstudio.modelhost.host import Feed, ModelHost
 
 
 def frame(seq: int, value: float = 1.0) -> Frame:
@@ -64,6 +64,41 @@ def test_a_model_that_raises_is_shown_and_the_next_frame_is_taken(ring):
     assert feed.take().quantities["order_parameter"].value == 1.0
     assert feed.error == ""
     feed.ring.close()
+
+
+def test_estimates_from_before_a_seek_are_not_fused(runtime):
+    """A replay is sought from a place of S = 1 to one of S = 0; the other stream still shows the first for a while."""
+    run = Run.create("replay:x")
+    host = ModelHost(run)
+    heard = Subscriber(run.socket(MODELHOST, "pub"), topics=("state",))
+    rings = {name: RingWriter(run.ring(name), 128, slots=8) for name in ("a", "b")}
+    for name, ring in rings.items():
+        host._feeds[name] = Feed(Stream(name, Kind.SPECTRUM, str(ring.path), 5.0, "x"), Mean())
+
+    def fused(*shown: tuple[str, float, float]) -> list[float]:
+        """The order parameter of each state, after frames of a stream, a value and the run time of the last seek."""
+        for name, value, since in shown:
+            now = run.clock.now()
+            facts = {"replay_since": since, "replay_speed": 1.0}
+            axes = (Axis("Energy loss", "eV", 1.0, 0.0, 16),)
+            rings[name].write(
+                Frame(name, Kind.SPECTRUM, 0, np.full(16, value), axes, now, now + 1e-6, "monotonic", facts)
+            )
+        time.sleep(0.05)
+        host.step()
+        return [m.quantities["order_parameter"].value for _, m in heard.receive(1.0)]
+
+    try:
+        host._described = time.monotonic()
+        time.sleep(0.2)
+        assert fused(("a", 1.0, 0.0), ("b", 1.0, 0.0)) == [pytest.approx(1.0, abs=0.01)]
+        assert fused(("a", 0.0, run.clock.now())) == [pytest.approx(0.0, abs=0.01)]
+    finally:
+        heard.close()
+        host.close()
+        for ring in rings.values():
+            ring.close()
+        run.remove()
 
 
 def rested(feed: Feed) -> None:

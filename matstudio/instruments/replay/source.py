@@ -206,7 +206,7 @@ class ReplaySource:
             return None
         self._shown[stream], self._fresh[stream], self._last[stream] = index, False, time.monotonic()
         logged = next((log for log in self._material.logs if log.name == "temperature" and log.unit == "K"), None)
-        clock = self._clock_id
+        clock, since, speed = self._clock_id, self._since, self.speed
 
         def job() -> Frame:
             shot = track.load(index)
@@ -215,6 +215,7 @@ class ReplaySource:
             if logged is not None and "stage_temperature_K" not in facts and np.isfinite(logged.at(recorded)[0]):
                 facts["stage_temperature_K"] = logged.at(recorded)[0]
             facts |= {"instrument": "replay", "recorded_t": recorded, "recorded_index": index}
+            facts |= {"replay_since": since, "replay_speed": speed}
             begun = max(0.0, t_end - shot.exposure_s)
             return Frame(stream, track.kind, seq, shot.data, shot.axes, begun, t_end, clock, MappingProxyType(facts))
 
