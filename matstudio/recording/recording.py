@@ -15,7 +15,7 @@ from matstudio.domain.estimate import Estimate, MaterialState
 from matstudio.domain.frame import Frame
 from matstudio.domain.process import Reading
 from matstudio.recording.filethread import FileThread
-from matstudio.recording.sources import ALL, NEWEST, OLDEST, AuditTail, Sources
+from matstudio.recording.sources import ALL, NEWEST, AuditTail, Sources
 from matstudio.recording.tally import Tally, total
 from matstudio.recording.writer import SessionWriter
 from matstudio.session.layout import signature

@@ -57,8 +57,8 @@ class Station:
         self.device, self.clock, self.settings = device, clock, settings
         self.mode, self.why = Mode.OFF, "start"
         self.policy_loaded = False
-        self.audit_error = ""
-        """Why the audit log cannot be written, or ""; set by who writes it."""
+        self.audit_error = self.recording_error = ""
+        """Why the audit log, or the recording, cannot be written, or ""; set by who knows."""
         self.launcher_gone = False
         """Whether the launcher, which restarts what dies, has died itself; set by who knows."""
         self._log = Log(clock, record, link or audit.Link())
@@ -313,8 +313,9 @@ class Station:
             active[f"interlock.{name}"] = Condition(reason, Priority.HIGH)
         if self.mode is Mode.SAFE:
             active["safe"] = Condition(f"SAFE: {self.why}", Priority.HIGH)
-        limits = self.settings.fault if self._out.actuators else ""
-        for name, text in (("output", self._out.unlike(now)), ("audit", self.audit_error), ("limits", limits)):
+        troubles = {"output": self._out.unlike(now), "audit": self.audit_error, "recording": self.recording_error}
+        troubles["limits"] = self.settings.fault if self._out.actuators else ""
+        for name, text in troubles.items():
             if text:
                 active[name] = Condition(text, Priority.HIGH)
         if self.launcher_gone:
