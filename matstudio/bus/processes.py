@@ -14,10 +14,11 @@ from collections.abc import Callable
 
 import psutil
 
-from matstudio.bus.rundir import LAUNCHER, Run
+from matstudio.bus.rundir import LAUNCHER, STATION, Run
 
-_ORPHAN_LOOK_S, _ORPHAN_S = 1.0, 10.0
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+_LOOK_S = 0.5
+_GONE_S, _ORPHAN_S = 4.0, 10.0
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 def spawn(run: Run, process: str, module: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
@@ -32,7 +33,7 @@ def spawn(run: Run, process: str, module: str, env: dict[str, str] | None = None
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env=os.environ | _ONE_THREAD | (env or {}),
+            env=os.environ | ONE_THREAD | (env or {}),
         )
     with contextlib.suppress(psutil.Error):
         run.register(process, child.pid)
@@ -42,8 +43,8 @@ def spawn(run: Run, process: str, module: str, env: dict[str, str] | None = None
 def main(process: str, body: Callable[[Run, threading.Event], None]) -> int:
     """The main function of a process of the run: `python -m module RUN_DIRECTORY`.
 
-    `body` is called with the run and an event that is set by SIGTERM or SIGINT, or 10 s after the launcher of a
-    headless run has gone; it returns soon after.
+    `body` is called with the run and an event that is set by SIGTERM or SIGINT, or when the launcher of a headless run
+    has been gone for 4 s and the station has made everything safe and ended (10 s at most); it returns soon after.
     """
     from pathlib import Path
 
@@ -68,13 +69,36 @@ def main(process: str, body: Callable[[Run, threading.Event], None]) -> int:
     return 0
 
 
+class LauncherWatch:
+    """Whether the launcher, which starts again what dies, is gone. A headless run ends with it.
+
+    Args:
+        run: whose launcher. Where a person looks on, one that never was is not missed.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._missed = run.headless
+        self._seen = time.monotonic()
+        self._looked = 0.0
+
+    def gone_s(self) -> float:
+        """Seconds for which it has not been there (looked at twice a second), as soon as they are more than 4."""
+        now = time.monotonic()
+        if now - self._looked >= _LOOK_S:
+            self._looked = now
+            if self._run.process(LAUNCHER) is not None:
+                self._missed, self._seen = True, now
+        gone = now - self._seen
+        return gone if self._missed and gone > _GONE_S else 0.0
+
+
 def _watch_launcher(run: Run, stop: threading.Event, ended: threading.Event) -> None:
-    """Set `stop` once the launcher has not been there for 10 s; until `ended`."""
-    seen = time.monotonic()
-    while not ended.wait(_ORPHAN_LOOK_S):
-        if run.process(LAUNCHER) is not None:
-            seen = time.monotonic()
-        elif time.monotonic() - seen > _ORPHAN_S:
+    """Set `stop` once the launcher and the station are gone; until `ended`."""
+    launcher = LauncherWatch(run)
+    while not ended.wait(_LOOK_S):
+        gone = launcher.gone_s()
+        if gone > _ORPHAN_S or (gone and run.process(STATION) is None):
             stop.set()
             return
 

@@ -15,6 +15,7 @@ import shutil
 import tempfile
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -212,21 +213,24 @@ def current_run() -> Run | None:
     return None
 
 
-def reap() -> list[str]:
-    """Remove the runs of which nothing lives any more; returns their ids. Runs younger than 10 s are left alone.
+def reap(before: Callable[[Run], None] = lambda run: None) -> list[str]:
+    """Remove the runs of which nothing lives any more; returns their ids. `before` is called with each of them first.
 
+    A run that no process has registered with, or from which all have ended in order, is left alone for its first 10 s.
     Rings whose run directory has vanished go too, if nobody holds them.
     """
     removed = []
     for path in runtime_root().glob("run-*"):
         try:
-            if abs(time.time() - path.stat().st_mtime) < _YOUNG_S:
+            died = any((path / "pids").glob("*.json"))
+            if not died and abs(time.time() - path.stat().st_mtime) < _YOUNG_S:
                 continue
             run = Run.open(path)
         except (OSError, ValueError):
             shutil.rmtree(path, ignore_errors=True)
             continue
         if not run.alive():
+            before(run)
             run.remove()
             removed.append(run.id)
     shm = Path("/dev/shm")

@@ -80,10 +80,26 @@ def stop(_: argparse.Namespace) -> None:
     """End the run: its station makes everything safe and every process ends."""
     run = next((r for r in runs() if r.alive()), None)
     if run is None:
-        reap()
+        for line in clear_away():
+            print(line)
         raise UsageError("no run goes on")
     end(run)
     print(f"run {run.id}: stopped")
+
+
+def clear_away() -> list[str]:
+    """Remove what runs that died have left, and have the sessions that they were recording open plainly again; one
+    line for each of those."""
+    lines: list[str] = []
+
+    def mend(run: Run) -> None:
+        from matstudio.recording.recording import left_behind
+
+        left = left_behind(run)
+        lines.extend(f"run {run.id} had died: {note}" for note in (left.notes if left else ()))
+
+    reap(mend)
+    return lines
 
 
 def end(run: Run, *, but: tuple[str, ...] = ()) -> list[str]:

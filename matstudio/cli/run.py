@@ -7,14 +7,14 @@ import json
 import math
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 
+from matstudio.bus import processes
 from matstudio.bus.messages import CommandError
-from matstudio.bus.rundir import LAUNCHER, STATION, STUDIO, Run, current_run, reap
+from matstudio.bus.rundir import LAUNCHER, STATION, STUDIO, Run, current_run
 from matstudio.cli import control
 from matstudio.cli.display import virtual_display
 from matstudio.cli.files import existing, writable
@@ -37,9 +37,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Start a run, or attach a window to the one that goes on."""
     _check(arguments)
     going = current_run()
+    if going is not None and not {LAUNCHER, STATION} & set(going.alive()):
+        processes.stop(going)  # what is left of it controls nothing, and nobody watches over it
+        going = None
     if going is not None and not arguments.headless:
         return _attach(going, arguments)
-    reap()
+    found = control.clear_away()
     options = {"seed": arguments.seed}
     if arguments.record:
         options["record"] = str(Path(arguments.record).resolve())
@@ -51,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         if number is not None and (name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN):  # nohup
             signal.signal(number, lambda *_: stop.set())
     try:
-        return _loop(the_run, arguments, stop)
+        return _loop(the_run, arguments, stop, found)
     finally:
         the_run.forget(LAUNCHER)
 
@@ -88,18 +91,21 @@ def _attach(going: Run, arguments: argparse.Namespace) -> int:
         raise UsageError(f"run {going.id} goes on and has its window; `matstudio stop` ends it")
     if arguments.instrument not in ("twin", going.instrument) or arguments.record:
         raise UsageError(f"run {going.id} goes on with {going.instrument}; `matstudio stop` ends it first")
-    print(f"run {going.id} goes on; the window attaches to it")
-    studio = subprocess.Popen([sys.executable, "-m", MODULES[STUDIO], str(going.path)])
-    if studio.wait() == 0:
+    print(f"run {going.id} goes on; the window attaches to it", flush=True)
+    from matstudio.ui import app
+
+    if app.studio(going) == app.STOP_RUN:
         control.end(going)
     return 0
 
 
-def _loop(the_run: Run, arguments: argparse.Namespace, stop: threading.Event) -> int:
+def _loop(the_run: Run, arguments: argparse.Namespace, stop: threading.Event, found: list[str]) -> int:
     windowed = not arguments.headless
     with virtual_display(wanted=not windowed and bool(arguments.screenshot)) as env:
         names = [n for n in MODULES if n != STUDIO]
         supervisor = Supervisor(the_run, names, env)
+        for line in found:
+            supervisor.tell(line)
         watcher = Watcher(the_run)
         keep = False
         begun = time.monotonic()

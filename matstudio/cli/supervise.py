@@ -11,6 +11,8 @@ from collections.abc import Mapping
 
 from matstudio.bus import processes
 from matstudio.bus.rundir import DEVICE, MODELHOST, RECORDER, STATION, STUDIO, Run
+from matstudio.cli.events import Events
+from matstudio.modelhost.choices import Choices, doing
 
 MODULES = {
     DEVICE: "matstudio.instruments.serve",
@@ -22,14 +24,18 @@ MODULES = {
 KEEP_RUNNING = 10
 """Exit code of a studio whose operator wants the run to go on."""
 DEADLINE_S = {MODELHOST: 15.0}
+"""A process that is silent for longer is killed; the others are only reported."""
+SILENT_S = 5.0
 _RESTARTS, _WITHIN_S = 5, 60.0
+_HANGS = 2
 
 
 class Supervisor:
     """Starts the processes and keeps them alive.
 
     A process that ends is started again (5 times a minute at most), and a model host that is silent for 15 s is killed
-    first. A device that comes back has its heater off, a station that comes back is OFF: nothing heats by itself.
+    first; a model that hung twice in a row on the same stream is then left out. A device that comes back has its heater
+    off, a station that comes back is OFF: nothing heats by itself. All of it is told to the audit log.
 
     Args:
         run: whose processes.
@@ -42,6 +48,9 @@ class Supervisor:
         self._env = dict(env)
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._starts: dict[str, deque[float]] = {}
+        self._events = Events(run)
+        self._silent: set[str] = set()
+        self._hung: list[tuple[str, str]] = []
         self.restarted: dict[str, int] = {}
         self.problems: list[str] = []
         self.killed: list[str] = []
@@ -60,14 +69,42 @@ class Supervisor:
         for name, child in list(self._children.items()):
             if name == STUDIO:
                 continue
-            deadline = DEADLINE_S.get(name)
-            last = max(heard.get(name, 0.0), self._starts[name][-1])
-            if child.poll() is None and deadline is not None and now - last > deadline:
-                self._say(f"{name} was silent for {now - last:.0f} s and is killed")
-                child.kill()
-                child.wait()
+            if child.poll() is None:
+                last = max(heard.get(name, 0.0), self._starts[name][-1])
+                self._look(name, child, now - last, heard.get(name, 0.0) == last)
             if child.poll() is not None:
                 self._again(name, child.returncode, now)
+        self._events.step(heard.get(STATION, 0.0))
+
+    def tell(self, text: str, alarm: str = "") -> None:
+        """Say a line in the terminal and in the audit log; `alarm`: the process of which people must know."""
+        self._say(text)
+        self._events.tell(text, alarm)
+
+    def _look(self, name: str, child: subprocess.Popen[bytes], silence: float, spoke: bool) -> None:
+        """At a process that lives: tell its silence, and kill it where it has a deadline.
+
+        Args:
+            silence: seconds since it was heard, or started.
+            spoke: whether it was heard since it was started.
+        """
+        if silence > DEADLINE_S.get(name, float("inf")):
+            self._kill(name, child, silence)
+        elif name not in DEADLINE_S and spoke and (silence > SILENT_S) != (name in self._silent):
+            self._silent ^= {name}
+            self.tell(f"{name} is silent" if name in self._silent else f"{name} is heard again")
+
+    def _kill(self, name: str, child: subprocess.Popen[bytes], silence: float) -> None:
+        at = doing(self._run) if name == MODELHOST else None
+        where = f" at model {at[1]} on {at[0]}" if at else ""
+        self.tell(f"{name} was silent for {silence:.0f} s{where} and is killed")
+        child.kill()
+        child.wait()
+        self._hung = [one for one in (*self._hung, at) if one and one == at]
+        if at and len(self._hung) == _HANGS:
+            self._hung = []
+            Choices(self._run).leave_out(*at)
+            self.tell(f"model {at[1]} hung {_HANGS} times on {at[0]}: left out until it is chosen again", alarm=name)
 
     def _again(self, name: str, code: int, now: float) -> None:
         starts = self._starts[name]
@@ -75,9 +112,10 @@ class Supervisor:
             self._children.pop(name)
             line = f"{name} ended {_RESTARTS} times within {_WITHIN_S:.0f} s and is left alone"
             self.problems.append(f"{line}: {self._last_words(name)}")
-            self._say(self.problems[-1])
+            self.tell(self.problems[-1], alarm=name)
             return
-        self._say(f"{name} ended with {code} and is started again")
+        self.tell(f"{name} ended with {code} and is started again")
+        self._silent.discard(name)
         self.restarted[name] = self.restarted.get(name, 0) + 1
         self.start(name)
 
@@ -98,6 +136,7 @@ class Supervisor:
 
     def stop(self) -> None:
         """Stop every process in order and wait for them."""
+        self._events.close()
         self.killed += processes.stop(self._run)
         for child in self._children.values():
             child.wait()

@@ -10,8 +10,9 @@ from pathlib import Path
 from PySide6.QtCore import QCoreApplication, Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
+from matstudio.bus import processes
 from matstudio.bus.messages import CommandServer
-from matstudio.bus.rundir import STUDIO, Run
+from matstudio.bus.rundir import LAUNCHER, STUDIO, Run
 from matstudio.ui.actions import icon
 from matstudio.ui.main_window import MainWindow
 from matstudio.ui.theme import Theme, apply
@@ -35,7 +36,7 @@ def application() -> QApplication:
 
 
 def run_studio(
-    run: Run, *, screenshot: Path | None = None, duration: float | None = None, theme: Theme = Theme.DARK
+    run: Run, *, screenshot: Path | None = None, duration: float | None = None, theme: Theme | None = None
 ) -> int:
     """Open a window on a run and return when it was closed.
 
@@ -43,14 +44,14 @@ def run_studio(
         run: the run; its processes need not live yet.
         screenshot: with `duration`: where a picture of the window goes at its end.
         duration: real seconds after which the window closes by itself, without asking.
-        theme: colours.
+        theme: colours; default: those of the settings.
 
     Returns:
         `STOP_RUN` where the run is to be stopped, `KEEP_RUNNING` where it goes on, 3: no screenshot could be made.
     """
     app = application()
-    apply(app, theme)
     window = MainWindow(run, theme, ask=duration is None)
+    apply(app, window.theme)
     area = app.primaryScreen().availableGeometry()
     frame = area if not run.headless and duration is None else app.primaryScreen().geometry()
     window.resize(min(frame.width(), 1920), min(frame.height(), 1200))
@@ -64,6 +65,9 @@ def run_studio(
     server = CommandServer(run.socket(STUDIO, "cmd"), STUDIO, {"screenshot": picture, "status": window.status})
     poll = QTimer(window, interval=SERVE_MS)
     poll.timeout.connect(lambda: server.serve(0))
+    launcher = processes.LauncherWatch(run)
+    if run.headless:  # a window that nobody closes ends with its launcher
+        poll.timeout.connect(lambda: window.leave() if launcher.gone_s() else None)
     poll.start()
 
     def finish() -> None:
@@ -107,8 +111,18 @@ def main(argv: list[str]) -> int:
     except (OSError, ValueError) as error:
         print(f"matstudio.ui: {error}", file=sys.stderr)
         return 2
+    code = studio(run)
+    if code == STOP_RUN and run.process(LAUNCHER) is None:  # nobody else is left to end it
+        processes.stop(run)
+        run.remove()
+    return code
+
+
+def studio(run: Run) -> int:
+    """Be the studio of a run until its window is closed; returns what `run_studio` does."""
     run.register(STUDIO, os.getpid())
     try:
-        return run_studio(run, theme=Theme(os.environ.get("MATSTUDIO_THEME", Theme.DARK)))
+        wanted = os.environ.get("MATSTUDIO_THEME", "")
+        return run_studio(run, theme=Theme(wanted) if wanted in tuple(Theme) else None)
     finally:
         run.forget(STUDIO)

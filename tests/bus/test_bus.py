@@ -341,7 +341,7 @@ def test_processes_of_a_headless_run_end_without_their_launcher(runtime):
     code = """
 import sys
 from matstudio.bus import processes
-processes._ORPHAN_LOOK_S, processes._ORPHAN_S = 0.1, 1.0
+processes._LOOK_S, processes._GONE_S = 0.1, 1.0
 def body(run, stop):
     print("ready", flush=True)
     stop.wait()
