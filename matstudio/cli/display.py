@@ -24,7 +24,7 @@ def virtual_display(*, wanted: bool) -> Iterator[dict[str, str]]:
         return
     read, write = os.pipe()
     server = subprocess.Popen(
-        [xvfb, "-displayfd", str(write), "-screen", "0", "1600x1000x24", "+extension", "GLX", "-nolisten", "tcp", "-terminate"],
+        [xvfb, *f"-displayfd {write} -screen 0 1600x1000x24 +extension GLX -nolisten tcp -terminate".split()],
         pass_fds=(write,),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -14,7 +14,7 @@ from matstudio.bus.rundir import DEVICE, RECORDER, STATION, Run
 from matstudio.domain.device import Description
 
 HEARTBEAT_S = 1.0
-DESCRIBE_S = 2.0
+DESCRIBE_S, RECORDER_S = 2.0, 10.0
 BEAT_TIMEOUT_S = 1.0
 URGENT_TIMEOUT_S = 0.5
 URGENT = ("halt", "take_over")
@@ -123,6 +123,8 @@ class Commands(QObject):
     """`Result` of what the operator asked."""
     description = Signal(object)
     """The device's `Description`, every 2 s."""
+    recording = Signal(object)
+    """The recorder's map, at once and every 10 s; it publishes it too, but only once a second."""
 
     def __init__(self, run: Run, who: str, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -132,6 +134,7 @@ class Commands(QObject):
         self._lanes = (self._urgent, self._station, self._device, self._recorder)
         self._station.every(HEARTBEAT_S, "hello", who=who, role="studio")
         self._device.every(DESCRIBE_S, "describe")
+        self._recorder.every(RECORDER_S, "status")
         for lane in self._lanes:
             lane.result.connect(self._told)
 
@@ -163,5 +166,7 @@ class Commands(QObject):
             self._device.ask("safe")
         if result.name == "describe" and isinstance(result.answer.get("description"), Description):
             self.description.emit(result.answer["description"])
+        elif result.process == RECORDER and result.name == "status":
+            self.recording.emit(result.answer)
         elif result.name != "hello":
             self.result.emit(result)
