@@ -48,12 +48,13 @@ def eval_data() -> Path:
 
 @pytest.fixture(autouse=True)
 def runtime(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A runtime root of the test's own; short, because a socket's path has 107 characters at most."""
+    """Runtime root and configuration of the test's own; short, because a socket's path has 107 characters at most."""
     import shutil
     import tempfile
 
     root = Path(tempfile.mkdtemp(prefix="ms"))
     monkeypatch.setenv("MATSTUDIO_RUNTIME", str(root))
+    monkeypatch.setenv("MATSTUDIO_CONFIG", str(root / "config"))
     yield root
     shutil.rmtree(root, ignore_errors=True)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,8 @@ from matstudio.domain.structure import SiteModel
 from matstudio.ui import dialogs, menu, shot, theme
 from matstudio.ui.counts_dock import CountsView
 from matstudio.ui.header import Banner, HeaderView
+from matstudio.ui.kept import Kept
+from matstudio.ui.layout import VERSION, Layout
 from matstudio.ui.log_dock import LogView
 from matstudio.ui.parts import Dock, Elided, Notice
 from matstudio.ui.present import counts, header, log, process, status_line
@@ -27,6 +31,7 @@ from matstudio.ui.present.trends import Trends
 from matstudio.ui.process_dock import ProcessView
 from matstudio.ui.replay_bar import ReplayBar
 from matstudio.ui.session import Session
+from matstudio.ui.settings import WindowSettings
 from matstudio.ui.stage import Stage
 from matstudio.ui.streams import StreamDocks, StreamView
 from matstudio.ui.theme import Theme
@@ -41,16 +46,19 @@ logger = logging.getLogger(__name__)
 REFRESH_MS, TREND_EVERY = 200, 5
 NOTICE_MS = 8000
 STRUCTURE_S = 1.0
+STATUS_EVENTS = 100
 
 
 class MainWindow(QMainWindow):
     """One window on one run. `keep_running` tells, after it was closed, what the operator wants of the run."""
 
-    def __init__(self, run: Run, look: Theme = Theme.DARK, *, ask: bool = True) -> None:
+    def __init__(self, run: Run, look: Theme | None = None, *, ask: bool = True) -> None:
         super().__init__()
         self.setWindowTitle(f"MatStudio, run {run.id}")
         self.session = Session(run, self)
-        self.theme, self.colormap, self.paused = look, "gray", False
+        self.kept = Kept(run.instrument.partition(":")[0])
+        self.settings = self.kept.settings()
+        self.theme, self.colormap, self.paused = look or self.settings.theme, self.settings.colour_map, False
         self.keep_running = False
         self._ask = ask
         self._question: QMessageBox | None = None
@@ -78,6 +86,7 @@ class MainWindow(QMainWindow):
     def start(self) -> None:
         """Attach to the run. What takes long to import is made after the first paint."""
         self.setFocus()  # a key pressed by chance must not begin a setpoint
+        self._restore()
         self.session.start()
         self._timer.start()
         QTimer.singleShot(50, self, self._prepare)
@@ -107,6 +116,7 @@ class MainWindow(QMainWindow):
     def set_theme(self, look: Theme) -> None:
         """Change the colours of the whole application."""
         self.theme = look
+        self.keep(replace(self.settings, theme=look))
         application = QApplication.instance()
         if isinstance(application, QApplication):
             theme.apply(application, look)
@@ -114,8 +124,15 @@ class MainWindow(QMainWindow):
     def set_colormap(self, name: str) -> None:
         """Use a colour map in every view that has one."""
         self.colormap = name
+        self.keep(replace(self.settings, colour_map=name))
         for view in self._streams.views():
             view.set_colormap(name)
+
+    def keep(self, settings: WindowSettings) -> None:
+        """Keep these settings for the next start."""
+        if settings != self.settings and not self.session.run.headless:
+            self.kept.keep_settings(settings)
+        self.settings = settings
 
     def set_paused(self, paused: bool) -> None:
         """Let the views stand still; control and recording go on."""
@@ -129,6 +146,11 @@ class MainWindow(QMainWindow):
         self._notice.set_text(text)
         self._quiet.start()
 
+    def tell(self, text: str) -> None:
+        """Show one line for some seconds, and leave it in the log."""
+        self.notice(text)
+        self._entries.append(log.Entry(0, log.clock(time.time()), "window", "notice", text))
+
     def try_to(self, what: str, do: Callable[[], object]) -> None:
         """Do something with files; what goes wrong is shown as one line."""
         try:
@@ -141,9 +163,14 @@ class MainWindow(QMainWindow):
         shot.save(self, path)
 
     def status(self) -> dict[str, object]:
-        """What became of each stream's frames in this window, as docs/messages.md has it."""
+        """What this window shows, as docs/messages.md has it."""
         names = ("received", "shown", "skipped")
-        return {"streams": {stream: {n: getattr(s, n) for n in names} for stream, s in self._stats.items()}}
+        return {
+            "streams": {stream: {n: getattr(s, n) for n in names} for stream, s in self._stats.items()},
+            "header": asdict(header.present(self.session.live)),
+            "alarms": [asdict(row) for row in log.alarms(self.session.live)],
+            "events": self._log.event_rows()[:STATUS_EVENTS],
+        }
 
     def ask_note(self) -> None:
         """Ask for a line and write it into the audit log."""
@@ -165,6 +192,10 @@ class MainWindow(QMainWindow):
             return
         self._timer.stop()
         self._quiet.stop()
+        if not self.session.run.headless:
+            stage = self._stage
+            state, place = bytes(stage.saveState(VERSION).data()), bytes(self.saveGeometry().data())
+            self.kept.keep_layout(Layout(stage.names, tuple(sorted(stage.closed())), state, place))
         self.hide()
         self.session.stop()
         canvas = self._structure
@@ -172,6 +203,18 @@ class MainWindow(QMainWindow):
             canvas.shutdown()
         event.accept()
         super().closeEvent(event)
+
+    def _restore(self) -> None:
+        """Put docks and window as they were, and say what could not be used."""
+        layout = None if self.session.run.headless else self.kept.layout(self._stage.names)
+        if layout is not None:
+            self.restoreGeometry(layout.window)
+            if not self._stage.restore(layout.stage, layout.closed):
+                self.kept.refuse_layout("not understood")
+        for line in self.kept.refused:
+            self.tell(line)
+        for view in self._streams.views():
+            view.set_colormap(self.colormap)
 
     def _left(self, keep_running: bool) -> None:
         self.keep_running = keep_running
@@ -301,7 +344,9 @@ class MainWindow(QMainWindow):
         if description is None:
             return
         for stream in self._streams.assign(description.streams):
-            dock = Dock(f"stream.{stream.name}", stream.title, StreamView(stream.kind), self._stage)
+            view = StreamView(stream.kind)
+            view.set_colormap(self.colormap)
+            dock = Dock(f"stream.{stream.name}", stream.title, view, self._stage)
             self._stage.add(stream.name, stream.kind, dock)
             self._streams.put(stream, dock)
             self.actions_.add(menu.dock_action(stream.title, dock))

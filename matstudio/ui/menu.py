@@ -11,7 +11,7 @@ from matstudio.ui.actions import Action, Actions
 from matstudio.ui.parts import Dock
 from matstudio.ui.session import sessions_folder
 from matstudio.ui.theme import Theme
-from matstudio.widgets.image_canvas import COLORMAPS
+from matstudio.widgets.colours import COLORMAPS
 
 if TYPE_CHECKING:
     from matstudio.ui.main_window import MainWindow

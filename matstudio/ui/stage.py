@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMainWindow, QWidget
 
 from matstudio.domain.device import Description
 from matstudio.domain.frame import Kind
+from matstudio.ui.layout import VERSION
 from matstudio.ui.parts import Dock
 
 
@@ -30,6 +31,8 @@ class Stage(QMainWindow):
         self._kinds = kinds
         self._further: list[tuple[Dock, Dock]] = []
         self._wanted: dict[str, bool] = {}
+        self._closed: frozenset[str] = frozenset()
+        self.names = tuple(docks)
         for dock in docks.values():
             dock.setParent(self)
         self.arrange()
@@ -79,7 +82,20 @@ class Stage(QMainWindow):
         names = {dock: name for name, dock in self.docks.items()}
         wanted = {names[dock]: kind in kinds for kind, dock in self._kinds.items()}
         wanted |= {"Process control": values, "Trends": values, "Structure": description.kind == "twin" or structure}
+        closed = self.closed() if self._wanted else self._closed
         for name, there in wanted.items():
             if self._wanted.get(name) is not there:
-                self.docks[name].setVisible(there)
+                self.docks[name].setVisible(there and name not in closed)
         self._wanted = wanted
+
+    def closed(self) -> frozenset[str]:
+        """Names of the docks that the operator has closed."""
+        return frozenset(n for n in self.names if self.docks[n].isHidden() and self._wanted.get(n, True))
+
+    def restore(self, state: bytes, closed: Collection[str]) -> bool:
+        """Put the docks where they stood when `saveState(VERSION)` gave `state`; whether Qt would have it."""
+        if not self.restoreState(state, VERSION):
+            self.arrange()
+            return False
+        self._closed = frozenset(closed)
+        return True

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from PySide6.QtGui import QColor, QPalette
 
+COLORMAPS = ("gray", "gray inverted", "viridis", "inferno", "magma", "cividis")
+"""Names of the colour maps of images."""
+
 
 @dataclass(frozen=True)
 class Scheme:

@@ -14,13 +14,12 @@ from PySide6.QtGui import QResizeEvent, QTransform
 from PySide6.QtWidgets import QWidget
 
 from matstudio.domain.frame import Axis
-from matstudio.widgets.colours import Scheme
+from matstudio.widgets.colours import COLORMAPS, Scheme
 from matstudio.widgets.levels import measure, moved, subsample
 from matstudio.widgets.overlays import Circles, Hud, Marks, Points
 from matstudio.widgets.text import number, scaled
 from matstudio.widgets.view import GraphView
 
-COLORMAPS = ("gray", "gray inverted", "viridis", "inferno", "magma", "cividis")
 _PERIOD = 0.2
 _LOG_TABLE = np.log10(np.arange(1 << 16, dtype=np.float32) + 1)
 

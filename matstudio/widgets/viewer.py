@@ -153,7 +153,7 @@ class FrameViewer(QWidget):
         self._stats.setVisible(visible)
 
     def set_colormap(self, name: str) -> None:
-        """Use a colour map of `image_canvas.COLORMAPS`; without effect where nothing is coloured by value."""
+        """Use a colour map of `colours.COLORMAPS`; without effect where nothing is coloured by value."""
 
     def draw_frame(self, frame: Frame) -> None:
         """Draw a frame; ValueError with one line where it cannot be drawn."""

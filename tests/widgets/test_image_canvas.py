@@ -11,8 +11,9 @@ from PySide6.QtGui import QColor, QPalette
 
 from matstudio.domain.frame import Axis
 from matstudio.widgets import image_canvas
+from matstudio.widgets.colours import COLORMAPS
 from matstudio.widgets.histogram import Levels
-from matstudio.widgets.image_canvas import COLORMAPS, ImageCanvas
+from matstudio.widgets.image_canvas import ImageCanvas
 from matstudio.widgets.levels import length_text, measure, moved, nice_length, subsample
 
 

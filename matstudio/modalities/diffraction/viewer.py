@@ -97,7 +97,7 @@ class Viewer(FrameViewer):
         self._set_log(True)
 
     def set_colormap(self, name: str) -> None:
-        """Use a colour map of `image_canvas.COLORMAPS`."""
+        """Use a colour map of `colours.COLORMAPS`."""
         self.canvas.set_colormap(name)
 
     def draw_frame(self, frame: Frame) -> None:

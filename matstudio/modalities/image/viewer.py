@@ -45,7 +45,7 @@ class Viewer(FrameViewer):
         self._times = 0
 
     def set_colormap(self, name: str) -> None:
-        """Use a colour map of `image_canvas.COLORMAPS`."""
+        """Use a colour map of `colours.COLORMAPS`."""
         self.canvas.set_colormap(name)
 
     def draw_frame(self, frame: Frame) -> None:
