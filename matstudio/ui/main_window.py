@@ -285,7 +285,7 @@ class MainWindow(QMainWindow):
         session.changed.connect(self._changed)
         session.frames.frame.connect(self._frame)
         session.frames.stats.connect(self._told_stats)
-        session.messages.entry.connect(lambda e: self._entries.append(log.entry(e)))
+        session.messages.entries.connect(lambda new: self._entries.extend(log.entry(e) for e in new))
         commands.result.connect(self._answered)
         self._header.mode_wanted.connect(lambda mode: commands.station("mode", mode=mode))
         self._header.take_over.connect(lambda: self.actions_.trigger("control.take_over"))

@@ -18,7 +18,7 @@ from matstudio.domain.estimate import Estimate, Model
 from matstudio.domain.frame import Axis, Frame, Kind
 from matstudio.workers.commands import Commands, Lane
 from matstudio.workers.frames import FrameWorker, Tap
-from matstudio.workers.messages import MessageWorker, audit_tail, disk_free
+from matstudio.workers.messages import MessageWorker, audit_entries, disk_free
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def test_messages_keep_the_newest_and_every_event(qtbot, run: Run, tmp_path):
     worker = MessageWorker(run, tmp_path / "sessions")
     got: list[tuple[str, object]] = []
     worker.status.connect(lambda v: got.append(("status", v)))
-    worker.entry.connect(lambda v: got.append(("event", v["text"])))
+    worker.entries.connect(lambda v: got.extend(("event", e["text"]) for e in v))
     worker.estimate.connect(lambda v: got.append(("estimate", v.stream)))
     worker.start()
     try:
@@ -184,8 +184,24 @@ def test_messages_keep_the_newest_and_every_event(qtbot, run: Run, tmp_path):
         host.close()
 
 
-def test_audit_tail_and_disk_of_what_is_not_there(run: Run, tmp_path):
-    assert audit_tail(run) == []
+def test_the_whole_audit_log_comes_but_for_the_loops_writes(run: Run):
+    from matstudio.control import audit
+
+    link = audit.Link()
+    with open(run.audit_path, "wb") as file:
+        for i in range(3000):
+            kind, who = ("note", "operator:ana") if i % 10 == 0 else ("write", "pid")
+            text = '"kind":"write","who":"pid"' if i % 20 == 0 else "x" * 2000
+            facts = {"t": 0, "bookmark": False}
+            entry, link = audit.append(link, t=i, wall=i, kind=kind, who=who, text=text, data=facts)
+            file.write(audit.canonical(entry) + b"\n")
+        file.write(b'{"text": "cut')
+    assert [e["t"] for e in audit_entries(run)] == list(range(0, 3000, 10))
+    assert [e["t"] for e in audit_entries(run, most=2)] == [2980, 2990]
+
+
+def test_audit_log_and_disk_of_what_is_not_there(run: Run, tmp_path):
+    assert audit_entries(run) == []
     assert disk_free(tmp_path / "a" / "b") > 0
 
 
