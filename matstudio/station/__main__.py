@@ -9,18 +9,17 @@ import time
 
 from matstudio.bus import processes
 from matstudio.bus.messages import CommandServer, Publisher
-from matstudio.bus.rundir import LAUNCHER, STATION, Run
+from matstudio.bus.rundir import STATION, Run
 from matstudio.control.audit import AuditWriter, Entry, last_link
 from matstudio.control.limits import settings_or_fault
 from matstudio.instruments.remote import RemoteDevice
 from matstudio.station.core import PERIOD_S, Station
+from matstudio.station.recorder import RecorderWatch
 
 log = logging.getLogger(__name__)
 
 _LEAST_PERIOD_REAL_S = 0.01
 _WATCH_REAL_S = 0.04
-_LAUNCHER_EVERY_S = 0.5
-_LAUNCHER_GRACE_S = 4.0
 _SAFE_WAIT_S = 0.3
 
 
@@ -47,31 +46,12 @@ class Schedule:
         return missed
 
 
-class Launcher:
-    """Whether the launcher, which starts again what dies, is gone. A headless run must end with it."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._missed = run.headless  # where a person looks on, one that never was is not missed
-        self._seen = time.monotonic()
-        self._checked = 0.0
-
-    def gone(self) -> bool:
-        """Whether it has not been there for 4 s (looked at twice a second)."""
-        now = time.monotonic()
-        if now - self._checked >= _LAUNCHER_EVERY_S:
-            self._checked = now
-            if self._run.process(LAUNCHER) is not None:
-                self._missed, self._seen = True, now
-        return self._missed and now - self._seen > _LAUNCHER_GRACE_S
-
-
 def body(run: Run, stop: threading.Event) -> None:
     """Control the run's device until `stop` is set or, in a headless run, the launcher is gone."""
     settings = settings_or_fault()
     writer = AuditWriter(run.audit_path)
     publisher = Publisher(run.socket(STATION, "pub"))
-    device = RemoteDevice(run)
+    device, recorder = RemoteDevice(run), RecorderWatch(run)
 
     def record(entry: Entry) -> None:
         writer.write(entry)
@@ -81,13 +61,14 @@ def body(run: Run, stop: threading.Event) -> None:
     server = CommandServer(run.socket(STATION, "cmd"), STATION, station.handlers())
     why = "the station ends by an error"
     try:
-        why = _serve(run, stop, station, server, publisher, device, writer)
+        why = _serve(run, stop, station, server, publisher, device, writer, recorder)
     finally:
         station.stop(why)
         publisher.send("status", station.status())
         _wait_until_safe(station, device)
         server.close()
         device.close()
+        recorder.close()
         publisher.close()
         writer.close()
 
@@ -100,20 +81,22 @@ def _serve(
     publisher: Publisher,
     device: RemoteDevice,
     writer: AuditWriter,
+    recorder: RecorderWatch,
 ) -> str:
     """The process' loop; returns why it ended."""
     ticks = Schedule(max(PERIOD_S / run.clock.speed, _LEAST_PERIOD_REAL_S))
     looks = Schedule(_WATCH_REAL_S)
-    launcher = Launcher(run)
+    launcher = processes.LauncherWatch(run)
     told = 0
     while not stop.is_set():
-        station.launcher_gone = launcher.gone()
+        station.launcher_gone = launcher.gone_s() > 0
         if station.launcher_gone and run.headless:
             return "the launcher is gone"
         server.serve(max(0.0, min(ticks.left(), looks.left())))
         due = ticks.left() <= 0
         if due:
             station.audit_error = writer.error
+            station.recording_error = recorder.trouble()
             for text in device.refusals():
                 station.device_refused(text)
             station.cycle()
