@@ -55,6 +55,14 @@ def parser() -> argparse.ArgumentParser:
     simulate.add_argument("structure", metavar="STRUCTURE", help="CIF, POSCAR or any file that pymatgen reads")
     simulate.add_argument("--modality", choices=KINDS, required=True)
     simulate.add_argument("--out", metavar="FILE.nxs", required=True)
+    reconstruct = command("reconstruct", "reconstruct:reconstruct", "run the live models over files or a session")
+    reconstruct.add_argument("file", metavar="FILE", nargs="+")
+    reconstruct.add_argument("--out", metavar="FILE.nxs", required=True, help="the estimates, in a session's layout")
+    reconstruct.add_argument(
+        "--model", action="append", default=[], metavar="[STREAM=]NAME", help="default: the model that was recorded"
+    )
+    reconstruct.add_argument("--all", action="store_true", help="every frame, not only those analysed live")
+    reconstruct.add_argument("--json", action="store_true")
     predict = command("predict", "files:predict", "run the model over an evaluation set")
     predict.add_argument("modality", choices=("image",))
     predict.add_argument("set", metavar="SET.h5")

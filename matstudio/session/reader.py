@@ -278,7 +278,7 @@ class Session:
             t_start=float(info.t[index]),
             t_end=float(info.t_end[index]),
             clock=own.get("clock", info.clock),
-            metadata=facts,
+            metadata={k: _as_sent(v) for k, v in facts.items()},
         )
 
     def index_at(self, stream: str, t: float) -> int:
@@ -375,6 +375,15 @@ def _one_line(error: BaseException) -> str:
 
 def _quantities(record: dict[str, Any]) -> dict[str, Quantity]:
     return {k: Quantity(v, s, u) for k, (v, s, u) in record["quantities"].items()}
+
+
+def _as_sent(value: Any) -> Any:
+    """A value of JSON as it comes out of a ring: sequences are tuples."""
+    if isinstance(value, list):
+        return tuple(_as_sent(v) for v in value)
+    if isinstance(value, dict):
+        return {k: _as_sent(v) for k, v in value.items()}
+    return value
 
 
 def _refs(refs: Iterable[tuple[str, int]]) -> tuple[FrameRef, ...]:
