@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 REFRESH_MS, TREND_EVERY = 200, 5
-NOTICE_MS = 8000
+NOTICE_MS, PREPARE_MS = 8000, 1000
 STRUCTURE_S = 1.0
 STATUS_EVENTS = 100
 
@@ -84,12 +84,12 @@ class MainWindow(QMainWindow):
         self.refresh()
 
     def start(self) -> None:
-        """Attach to the run. What takes long to import is made after the first paint."""
+        """Attach to the run. What takes long to import is made when the run's state is shown, or a second later."""
         self.setFocus()  # a key pressed by chance must not begin a setpoint
         self._restore()
         self.session.start()
         self._timer.start()
-        QTimer.singleShot(50, self, self._prepare)
+        QTimer.singleShot(PREPARE_MS, self, self._prepare)
 
     def refresh(self) -> None:
         """Show what is known now."""
@@ -307,7 +307,9 @@ class MainWindow(QMainWindow):
         self.docks["Alarms and log"].raise_()
 
     def _prepare(self) -> None:
-        """Make what takes long to import."""
+        """Make what takes long to import, once."""
+        if self._structure is not None:
+            return
         from matstudio.widgets.structure_canvas import StructureCanvas, gl_renderer
 
         renderer = gl_renderer()
@@ -335,6 +337,8 @@ class MainWindow(QMainWindow):
         elif topic == "state" and live.state is not None and live.state.structure is not None:
             self._show_structure(live.state.structure)
         elif topic == "status" and self._mode != live.mode:
+            if self._mode is None:
+                QTimer.singleShot(REFRESH_MS, self, self._prepare)
             self._mode = live.mode
             self.refresh()
             self.actions_.refresh()
