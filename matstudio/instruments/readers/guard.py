@@ -42,35 +42,32 @@ def read_guarded(path: Path, reader: str, *, load: bool) -> list[Signal]:
     extra = max(0, path.stat().st_size - 10**8) // (20 * 10**6)
     with tempfile.TemporaryDirectory(prefix="matstudio-read-", dir=_scratch(), ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        command = [
-            sys.executable,
-            "-W",
-            "ignore",
-            "-m",
-            "matstudio.instruments.readers.child",
-            reader,
-            str(path.resolve()),
-            name,
-            str(CPU_S + extra),
-            str(MAX_BYTES),
-            "1" if load else "0",
-        ]
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        arguments = [reader, str(path.resolve()), name, str(CPU_S + extra), str(MAX_BYTES), "1" if load else "0"]
         try:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                env=environment,
-                timeout=WALL_S + extra,
-            )
+            code, stderr = _in_child(arguments, WALL_S + extra)
         except subprocess.TimeoutExpired:
             raise ReaderError(path, f"its reader gave no answer within {WALL_S + extra} s") from None
-        if done.returncode:
-            raise ReaderError(path, _why(reader, folder, done.returncode, done.stderr))
+        if code:
+            raise ReaderError(path, _why(reader, folder, code, stderr))
         answer = json.loads((folder / "signals.json").read_text())
         return [_signal(i, told, folder if load else None) for i, told in enumerate(answer)]
+
+
+def _in_child(arguments: list[str], seconds: float) -> tuple[int, bytes]:
+    """Exit code (negative: the signal that ended it) and error output of `child.py`.
+
+    Raises:
+        TimeoutExpired: it has not ended after `seconds`, and was killed.
+    """
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "matstudio.instruments.readers.child", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        timeout=seconds,
+    )
+    return done.returncode, done.stderr
 
 
 def _scratch() -> str | None:
