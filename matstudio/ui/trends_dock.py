@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from pyqtgraph import arrayToQPath
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
@@ -105,6 +104,8 @@ class TrendPlot(QWidget):
         if not np.isfinite(s.value).any():
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, "no value")
             return
+        from pyqtgraph import arrayToQPath  # takes 0.3 s, which a window that opens does not have
+
         x = box.right() - (self._now - s.t) / self._span * box.width()
         scale = box.height() / (high - low)
         painter.setClipRect(box)
