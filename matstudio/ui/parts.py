@@ -216,5 +216,6 @@ class NumberEdit(QLineEdit):
         super().keyPressEvent(event)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
-        self.take_back()
+        if event.reason() not in (Qt.FocusReason.ActiveWindowFocusReason, Qt.FocusReason.PopupFocusReason):
+            self.take_back()  # who only looks into another window comes back to what he typed
         super().focusOutEvent(event)

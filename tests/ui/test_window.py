@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fake_run import FakeRun
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QImage
+from PySide6.QtGui import QColor, QFocusEvent, QImage
 from PySide6.QtWidgets import QApplication, QInputDialog, QLabel, QPushButton
 
 from matstudio.bus.messages import CommandClient
@@ -21,11 +21,16 @@ from matstudio.ui.theme import Theme
 
 
 def live(window: MainWindow, qtbot) -> None:
-    """Wait until station, device, state and frames are there."""
+    """Wait until station, device, state and frames are there, and the window has the focus."""
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow, timeout=8000)
     known = window.session.live
     qtbot.waitUntil(lambda: known.attached and known.description is not None and known.state is not None, timeout=8000)
     qtbot.waitUntil(lambda: all(v.frame_end() is not None for v in shown(window)), timeout=8000)
     window.refresh()
+    card = window._process.cards.get("temperature")
+    if card is not None and window.session.live.settable:  # not where the station was silent for a moment
+        qtbot.waitUntil(card._edit.isEnabled, timeout=8000)
 
 
 def shown(window: MainWindow):
@@ -138,8 +143,6 @@ def test_halt_and_reset(window: MainWindow, fake: FakeRun, qtbot):
 
 def test_halt_and_take_over_by_key_even_while_typing(window: MainWindow, fake: FakeRun, qtbot):
     live(window, qtbot)
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow, timeout=3000)
     edit = window._process.cards["temperature"]._edit
     edit.setFocus()
     qtbot.keyClick(edit, Qt.Key.Key_F2)
@@ -183,6 +186,18 @@ def test_what_is_typed_is_not_overwritten(window: MainWindow, fake: FakeRun, qtb
     qtbot.waitUntil(lambda: window.session.live.number("setpoints", "temperature") == 700.0, timeout=3000)
     window.refresh()
     assert edit.text() == "63"
+
+
+def test_what_is_typed_survives_a_look_into_another_window_but_not_another_field(window: MainWindow, qtbot):
+    live(window, qtbot)
+    card = window._process.cards["temperature"]
+    card._edit.setFocus()
+    card._edit.selectAll()
+    qtbot.keyClicks(card._edit, "63")
+    QApplication.sendEvent(card._edit, QFocusEvent(QFocusEvent.Type.FocusOut, Qt.FocusReason.ActiveWindowFocusReason))
+    assert (card._edit.text(), card._edit.edited()) == ("63", True)
+    QApplication.sendEvent(card._edit, QFocusEvent(QFocusEvent.Type.FocusOut, Qt.FocusReason.TabFocusReason))
+    assert (card._edit.text(), card._edit.edited()) == ("626.0", False)
 
 
 def test_heater_output_is_written_in_percent(window: MainWindow, fake: FakeRun, qtbot):
