@@ -126,18 +126,11 @@ class FileThread:
         log.error("%s: %s", self.path, " ".join(str(error).split()))
 
     def _write(self, writer: SessionWriter) -> None:
-        flush_at, sync_at = time.monotonic() + FLUSH_S, time.monotonic() + SYNC_S
+        for _ in range(self._jobs.qsize()):  # what came while the file was made
+            if not self._next(writer, 0.0):
+                return
+        flush_at, sync_at = time.monotonic(), time.monotonic() + SYNC_S
         while True:
-            try:
-                job = self._jobs.get(timeout=max(0.0, flush_at - time.monotonic()))
-            except queue.Empty:
-                pass
-            else:
-                if job is None:
-                    return
-                job[0](writer)
-                with self._lock:
-                    self._backlog -= job[1]
             now = time.monotonic()
             if now >= flush_at:
                 writer.flush()
@@ -145,6 +138,20 @@ class FileThread:
             if now >= sync_at:
                 writer.sync()
                 sync_at = now + SYNC_S
+            if not self._next(writer, flush_at - time.monotonic()):
+                return
+
+    def _next(self, writer: SessionWriter, seconds: float) -> bool:
+        """Do the next job that comes within `seconds`; False where it is the end."""
+        try:
+            job = self._jobs.get(timeout=max(0.0, seconds))
+        except queue.Empty:
+            return True
+        if job is not None:
+            job[0](writer)
+            with self._lock:
+                self._backlog -= job[1]
+        return job is not None
 
 
 def brief(error: Exception) -> str:

@@ -210,6 +210,9 @@ class Recorder:
 
 def body(run: Run, stop: threading.Event) -> None:
     """Record on command until `stop` is set, or `ALONE_S` after station and device have ended."""
+    import h5py  # noqa: F401  (now, so that the first file is there at once)
+    import hdf5plugin  # noqa: F401
+
     recorder = Recorder(run)
     publisher = Publisher(run.socket(RECORDER, "pub"))
     handlers: dict[str, Handler] = {

@@ -11,10 +11,9 @@ import numpy as np
 
 from matstudio.control import audit
 from matstudio.session import layout
+from matstudio.session.damage import DAMAGE, one_line
 from matstudio.session.reader import Session, parse_event
 from matstudio.session.recovery import InUse, clear_write_flag
-
-_DAMAGE = (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError)
 
 
 @dataclass(frozen=True)
@@ -83,8 +82,8 @@ def verify(path: Path | str) -> Report:
         for what, check in checks.items():
             try:
                 check()
-            except _DAMAGE as error:
-                found.wrong(f"{what}: cannot be read: {' '.join(str(error).split())}")
+            except DAMAGE as error:
+                found.wrong(f"{what}: cannot be read: {one_line(error)}")
     found.say("all is well" if found.ok else "something is wrong, see above")
     return Report(str(path), found.ok, tuple(found.lines), found.counts, repaired, live)
 
@@ -132,7 +131,7 @@ def _check_stream(session: Session, name: str, found: _Findings) -> None:
     for index in range(info.n):
         try:
             session.frame(name, index)
-        except _DAMAGE as error:
+        except DAMAGE as error:
             bad_frames.append((index, " ".join(str(error).split())))
     if bad_frames:
         index, text = bad_frames[0]
