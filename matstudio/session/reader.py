@@ -18,6 +18,7 @@ from matstudio.domain.estimate import Estimate, FrameRef, MaterialState, Model, 
 from matstudio.domain.frame import Axis, Frame, Kind
 from matstudio.domain.structure import SiteModel
 from matstudio.session import layout
+from matstudio.session.damage import check_sizes, naming
 from matstudio.session.recovery import Condition, condition, open_crashed
 
 T = TypeVar("T")
@@ -62,8 +63,8 @@ class Records(Sequence[T], Generic[T]):
         seq: the frame's number of each, (n,); -1 for states.
     """
 
-    def __init__(self, group: Any, make: Callable[[dict[str, Any], dict[str, np.ndarray]], T]) -> None:
-        self._make = make
+    def __init__(self, group: Any, make: Callable[[dict[str, Any], dict[str, np.ndarray]], T], path: Path) -> None:
+        self._make, self._path = make, path
         self._texts = read_texts(group["record"])
         ends = group["values_end"][()]
         n = min(len(self._texts), int((ends >= 0).sum()), group["time"].shape[0], group["seq"].shape[0])
@@ -83,27 +84,30 @@ class Records(Sequence[T], Generic[T]):
             return [self[i] for i in range(*index.indices(len(self)))]
         if not -len(self) <= index < len(self):
             raise IndexError(f"record {index} of {len(self)}")
-        record = json.loads(self._texts[index % len(self)])
-        arrays = {}
-        for name, where in record.pop("arrays").items():
-            shape, start = tuple(where["shape"]), where["start"]
-            flat = self._values[start : start + int(np.prod(shape, dtype=int))]
-            arrays[name] = flat.reshape(shape).astype(where["dtype"])
-        return self._make(record, arrays)
+        with naming(self._path, f"record {index}"):
+            record = json.loads(self._texts[index % len(self)])
+            arrays = {}
+            for name, where in record.pop("arrays").items():
+                shape, start = tuple(where["shape"]), where["start"]
+                flat = self._values[start : start + int(np.prod(shape, dtype=int))]
+                arrays[name] = flat.reshape(shape).astype(where["dtype"])
+            return self._make(record, arrays)
 
     def models(self) -> list[dict[str, str]]:
         """The different models that spoke, with name, version and checksum."""
-        found = {json.dumps(json.loads(text).get("model", {}), sort_keys=True) for text in self._texts[: len(self)]}
-        return [json.loads(text) for text in sorted(found)]
+        with naming(self._path, "models"):
+            found = {json.dumps(json.loads(text).get("model", {}), sort_keys=True) for text in self._texts[: len(self)]}
+            return [json.loads(text) for text in sorted(found)]
 
     def quantity(self, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Times (m,), values (m,) and standard deviations (m,) of a quantity, where it was given."""
         found = []
-        for t, text in zip(self.t, self._texts, strict=False):
-            q = json.loads(text)["quantities"].get(name)
-            if q is not None:
-                found.append((t, q[0], q[1]))
-        array = np.array(found, "f8").reshape(-1, 3)
+        with naming(self._path, name):
+            for t, text in zip(self.t, self._texts, strict=False):
+                q = json.loads(text)["quantities"].get(name)
+                if q is not None:
+                    found.append((t, q[0], q[1]))
+            array = np.array(found, "f8").reshape(-1, 3)
         return array[:, 0], array[:, 1], array[:, 2]
 
 
@@ -145,7 +149,8 @@ _FILLS = {"t_start": np.nan, "t_end": np.nan, "seq": -1, "missed": -1, "metadata
 
 
 class Session:
-    """A session file, read-only. Use `Session.open`; belongs to one thread.
+    """A session file, read-only. Use `Session.open`; belongs to one thread. What is damaged shows when it is read:
+    every method then raises a ValueError of one line that names the file.
 
     Args:
         live: a recorder is writing it. crashed: a crash left it.
@@ -161,6 +166,7 @@ class Session:
         self.crashed = found is Condition.CRASHED
         self.file = file
         self._entry = entry = file[layout.ENTRY]
+        check_sizes(entry, path)
         facts = entry["session"]
         self.description: Description = layout.description_from_json(layout.read_text(facts["description"]))
         self.origin = layout.read_text(entry["origin"])
@@ -188,18 +194,14 @@ class Session:
 
         path = Path(path)
         found = condition(path)
-        with contextlib.ExitStack() as opened:
-            try:
-                # not SWMR where nobody writes: HDF5 then tries again for ever to read what is damaged
-                source = opened.enter_context(open_crashed(path)) if found is Condition.CRASHED else path
-                file = opened.enter_context(h5py.File(source, "r", swmr=found is Condition.LIVE))
-                check_format(file, path)
-                session = cls(file, path, found)
-                session.opened = opened.pop_all()
-                return session
-            except (KeyError, OSError, TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
-                text = _one_line(error)
-            raise ValueError(text if str(path) in text else f"{path}: damaged session: {text}")
+        with contextlib.ExitStack() as opened, naming(path, "damaged session"):
+            # not SWMR where nobody writes: HDF5 then tries again for ever to read what is damaged
+            source = opened.enter_context(open_crashed(path)) if found is Condition.CRASHED else path
+            file = opened.enter_context(h5py.File(source, "r", swmr=found is Condition.LIVE))
+            check_format(file, path)
+            session = cls(file, path, found)
+            session.opened = opened.pop_all()
+            return session
 
     def refresh(self) -> None:
         """Take in what a live recorder has flushed since."""
@@ -263,23 +265,21 @@ class Session:
         if not -info.n <= index < info.n:
             raise IndexError(f"frame {index} of {info.n} in {stream}")
         index %= info.n
-        try:
+        with naming(self.path, f"{stream} frame {index}"):
             data = group["data"][index]
             facts = self._metadata(group, index)
-        except (OSError, RuntimeError, ValueError) as error:
-            raise ValueError(f"{self.path}: {stream} frame {index}: {_one_line(error)}") from None
-        own = facts.pop("", {})
-        return Frame(
-            stream=stream,
-            kind=info.kind,
-            seq=int(info.seq[index]),
-            data=data,
-            axes=tuple(Axis(**a) for a in own["axes"]) if "axes" in own else info.axes,
-            t_start=float(info.t[index]),
-            t_end=float(info.t_end[index]),
-            clock=own.get("clock", info.clock),
-            metadata={k: _as_sent(v) for k, v in facts.items()},
-        )
+            own = facts.pop("", {})
+            return Frame(
+                stream=stream,
+                kind=info.kind,
+                seq=int(info.seq[index]),
+                data=data,
+                axes=tuple(Axis(**a) for a in own["axes"]) if "axes" in own else info.axes,
+                t_start=float(info.t[index]),
+                t_end=float(info.t_end[index]),
+                clock=own.get("clock", info.clock),
+                metadata={k: _as_sent(v) for k, v in facts.items()},
+            )
 
     def index_at(self, stream: str, t: float) -> int:
         """The newest frame whose exposure had ended at run time `t`; the first one before that; -1: no frame at all."""
@@ -289,28 +289,33 @@ class Session:
     def readings(self) -> dict[str, tuple[np.ndarray, np.ndarray, str, np.ndarray]]:
         """Process values by name: times (n,) seconds, values (n,), unit, quality (n,) as index into `QUALITIES`."""
         out = {}
-        for group in self._entry["process"].values():
-            columns = [group[k] for k in ("time", "value", "quality")]
-            if self.live:
-                for dataset in columns:
-                    dataset.id.refresh()
-            n = min(c.shape[0] for c in columns)
-            n = _filled(columns[0][:n], np.nan)
-            t, value, quality = (c[:n] for c in columns)
-            out[layout.get_text(group, "name")] = (t, value, layout.get_text(columns[1], "units"), quality)
+        with naming(self.path, "process values"):
+            for group in self._entry["process"].values():
+                columns = [group[k] for k in ("time", "value", "quality")]
+                if self.live:
+                    for dataset in columns:
+                        dataset.id.refresh()
+                n = min(c.shape[0] for c in columns)
+                n = _filled(columns[0][:n], np.nan)
+                t, value, quality = (c[:n] for c in columns)
+                out[layout.get_text(group, "name")] = (t, value, layout.get_text(columns[1], "units"), quality)
         return out
 
     def estimates(self, stream: str) -> Records[Estimate]:
         """What the inverse models said of a stream's frames, in the order in which it came."""
-        return Records(self._fresh(self._entry["estimates"][layout.estimates_name(stream)]), _estimate)
+        with naming(self.path, f"estimates of {stream}"):
+            group = self._entry["estimates"][layout.estimates_name(stream)]
+            return Records(self._fresh(group), _estimate, self.path)
 
     def states(self) -> Records[MaterialState]:
         """The fused states, in the order in which they came."""
-        return Records(self._fresh(self._entry["state"]), _state)
+        with naming(self.path, "states"):
+            return Records(self._fresh(self._entry["state"]), _state, self.path)
 
     def event_lines(self) -> list[bytes]:
         """The audit log's lines as they stood there, and the recorder's own notes (without "hash") between them."""
-        return read_texts(self._fresh(self._entry["events"]))
+        with naming(self.path, "events"):
+            return read_texts(self._fresh(self._entry["events"]))
 
     def events(self) -> list[dict[str, Any]]:
         """The entries of `event_lines`; one that is no JSON object becomes `{"kind": "damaged", "text": ...}`."""
@@ -355,7 +360,7 @@ def parse_event(line: bytes) -> dict[str, Any]:
     """An entry of the events table."""
     try:
         entry = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         entry = None
     return entry if isinstance(entry, dict) else {"kind": "damaged", "text": repr(line[:80])}
 
@@ -366,11 +371,6 @@ def _datasets(group: Any) -> Iterator[Any]:
             yield item
         else:
             yield from _datasets(item)
-
-
-def _one_line(error: BaseException) -> str:
-    text = error.args[0] if isinstance(error, KeyError) and error.args else str(error)
-    return " ".join(str(text).split())
 
 
 def _quantities(record: dict[str, Any]) -> dict[str, Quantity]:
