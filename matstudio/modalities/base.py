@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ import numpy as np
 from matstudio.domain.estimate import Estimate
 from matstudio.domain.frame import Axis, Frame, Kind
 from matstudio.domain.structure import AtomicModel
+from matstudio.modalities import weights as files
 
 
 class Forward(Protocol):
@@ -57,8 +58,10 @@ class Modality:
         kind: of the frames.
         title: for people.
         forward: class, `Forward`.
-        inverses: by name, factories without arguments of an `Inverse`; the first is the default.
+        inverses: by name, factories without arguments of an `Inverse`; the first is the default. A factory raises a
+            ValueError of one line where its weights cannot be used.
         viewer: class, a QWidget with `show_frame(Frame)` and `show_estimate(Estimate)`.
+        weights: by name of an inverse that needs one, its file in resources/models.
     """
 
     kind: Kind
@@ -66,6 +69,23 @@ class Modality:
     forward: str
     inverses: Mapping[str, str]
     viewer: str
+    weights: Mapping[str, str] = field(default_factory=dict)
+
+    def offered(self) -> tuple[str, ...]:
+        """The inverses whose weights are there. Looks at the disk, imports nothing."""
+        return tuple(n for n in self.inverses if n not in self.weights or (files.MODELS / self.weights[n]).is_file())
+
+    def inverse(self, name: str) -> Inverse:
+        """A new inverse of that name; what it needs is imported now.
+
+        Raises:
+            ValueError: there is no such model, or its weights cannot be used; one line.
+        """
+        if name not in self.offered():
+            missing = f": its weights are not in {files.MODELS}" if name in self.inverses else ""
+            raise ValueError(f"{self.kind} has no model {name!r}{missing or ', only ' + ', '.join(self.offered())}")
+        made: Inverse = load(self.inverses[name])()
+        return made
 
 
 def check_numbers(data: np.ndarray, where: str) -> None:
@@ -89,12 +109,14 @@ MODALITIES: dict[Kind, Modality] = {
         kind,
         title,
         f"matstudio.modalities.{kind}.forward:{forward}",
-        {"baseline": f"matstudio.modalities.{kind}.reconstruct:Baseline"},
+        {"baseline": f"matstudio.modalities.{kind}.reconstruct:Baseline"}
+        | {name: f"matstudio.modalities.{kind}.{path}" for name, path in networks.items()},
         f"matstudio.modalities.{kind}.viewer:Viewer",
+        {name: f"{name}.safetensors" for name in networks},
     )
-    for kind, title, forward in (
-        (Kind.IMAGE, "Image", "HaadfForward"),
-        (Kind.DIFFRACTION, "Diffraction", "SaedForward"),
-        (Kind.SPECTRUM, "Spectrum", "EelsForward"),
+    for kind, title, forward, networks in (
+        (Kind.IMAGE, "Image", "HaadfForward", {"unet": "unet:UNet"}),
+        (Kind.DIFFRACTION, "Diffraction", "SaedForward", {}),
+        (Kind.SPECTRUM, "Spectrum", "EelsForward", {}),
     )
 }

@@ -47,7 +47,7 @@ def to_canonical(xy: np.ndarray, pixel_A: float) -> np.ndarray:
     return (xy + 0.5) * (pixel_A / PIXEL_A) - 0.5
 
 
-def channels(image: np.ndarray, variance: float, sign: int) -> np.ndarray:
+def channels(image: np.ndarray, variance: float, sign: int, spectrum: Spectrum | None = None) -> np.ndarray:
     """What the network is given of a canonical image: (5, H, W) float32.
 
     Deviation from the local mean over the noise; over the image's standard deviation; the response to a blob of a
@@ -58,6 +58,7 @@ def channels(image: np.ndarray, variance: float, sign: int) -> np.ndarray:
         image: (H, W) canonical, H and W at least 24.
         variance: of its white noise per pixel; of counts, their mean.
         sign: +1 where columns are bright, -1 where they are dark.
+        spectrum: `Spectrum(image, variance)`, where it is at hand.
     """
     mean = max(float(image.mean()), 0.0)
     local = smooth(image)
@@ -66,13 +67,25 @@ def channels(image: np.ndarray, variance: float, sign: int) -> np.ndarray:
     out = np.zeros((CHANNELS, *image.shape), np.float32)
     out[0] = np.arcsinh(rise / np.maximum(noise, 1e-12))
     out[1] = np.clip(rise / max(float(image.std()), 1e-12), -5, 5)
-    spectrum = Spectrum(image, variance)
+    spectrum = spectrum or Spectrum(image, variance)
     out[2] = np.arcsinh(sign * spectrum.apply(spectrum.blob(WIDTH)))
     transfer = spectrum.wiener(WIDTH)
     if transfer is not None:
         out[3] = np.arcsinh(sign * spectrum.apply(transfer))
         out[4] = np.arcsinh(sign * spectrum.apply(transfer * spectrum.laplacian))
     return out
+
+
+def statistics(given: np.ndarray) -> dict[str, float]:
+    """What tells an image from those that a network was trained on, from its channels."""
+    blob = given[2] - given[2].mean()
+    spread = max(float(blob.std()), 1e-12)
+    return {
+        "pixel signal": float(given[0].std()),
+        "column signal": spread,
+        "skewness": float((blob**3).mean()) / spread**3,
+        "sharpness": float((blob**4).mean()) / spread**4,
+    }
 
 
 def white_noise(image: np.ndarray) -> float:

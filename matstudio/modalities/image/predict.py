@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from matstudio.domain.frame import Axis, Frame, Kind
-from matstudio.modalities.base import Inverse
-from matstudio.modalities.image.reconstruct import Baseline
+from matstudio.modalities.base import MODALITIES, Inverse
 
 
 def predict_image(
@@ -38,7 +37,7 @@ def predict_image(
     """
     import h5py
 
-    model = Baseline() if inverse is None else inverse
+    model = MODALITIES[Kind.IMAGE].inverse("baseline") if inverse is None else inverse
     answers: dict[str, np.ndarray] = {}
     try:
         with h5py.File(set_path) as file:

@@ -1,0 +1,166 @@
+"""The network's reading of an image: it finds the columns, the rest is as in the baseline."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from matstudio.modalities import weights
+from matstudio.modalities.image import detect
+from matstudio.modalities.image.canonical import (
+    PIXEL_A,
+    canonical,
+    channels,
+    from_canonical,
+    statistics,
+    white_noise,
+)
+from matstudio.modalities.image.detect import Found, Sign
+from matstudio.modalities.image.network import ARCHITECTURE, CELL, ColumnNet, run
+from matstudio.modalities.image.reconstruct import Reader, source_checksum
+
+PIXELS_A = (0.04, 0.25)
+"""Pixel sizes that the network was trained on, Å."""
+_SMALLEST = 48  # canonical pixels
+_NEIGHBOURS = np.hypot(*np.mgrid[-2:3, -2:3]) < 2.3  # cells: columns are 0.4 Å from each other at the least
+_WIDTH_A = 0.4  # of a column, where there is no pixel size but its width in pixels
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What goes with the weights, chosen on simulated images that were not trained on.
+
+    Args:
+        threshold: least value of the heat map at a column.
+        least: least amplitude of a column in the fit, in its standard deviations.
+        weakest: least amplitude of a column, relative to the strong ones.
+        ranges: by name of `canonical.statistics`, what nearly all training images lie between.
+    """
+
+    threshold: float = 0.35
+    least: float = 0.5
+    weakest: float = 0.0
+    ranges: tuple[tuple[str, float, float], ...] = ()
+
+    def dumps(self) -> str:
+        """As text for the header of the weights."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def loads(cls, text: str) -> Settings:
+        """From that text.
+
+        Raises:
+            ValueError: it is damaged.
+        """
+        try:
+            body = json.loads(text)
+            values = {f.name: body[f.name] for f in fields(cls)}
+            ranges = tuple((str(n), float(low), float(high)) for n, low, high in values.pop("ranges"))
+            return cls(**{k: float(v) for k, v in values.items()}, ranges=ranges)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"settings of the weights: {error!r}") from None
+
+
+class NetworkFinder:
+    """Columns where the network's heat map has a maximum; a `Finder`.
+
+    Args:
+        net: in evaluation mode.
+        settings: what goes with it.
+    """
+
+    def __init__(self, net: ColumnNet, settings: Settings) -> None:
+        self.net, self.settings = net, settings
+
+    def __call__(
+        self, image: np.ndarray, pixel: float | None, counts: bool, sign: Sign, width: float | None = None
+    ) -> Found:
+        """See `Finder`."""
+        notes: tuple[str, ...] = ()
+        may_be = detect.widths(pixel, image.shape)
+        polarity = sign(image, float(may_be[len(may_be) // 2]))
+        if pixel is None:
+            width = detect.best_width(detect.Spectrum(image), polarity, may_be)
+            pixel = _WIDTH_A / width
+            notes = (f"no pixel size: columns taken as {width:.2g} pixels wide",)
+        elif not PIXELS_A[0] <= pixel <= PIXELS_A[1]:
+            notes = (f"pixels of {pixel:.3g} Å: the network was trained on {PIXELS_A[0]} to {PIXELS_A[1]} Å",)
+        seen = canonical(image, pixel)
+        if min(seen.shape) < _SMALLEST:
+            small = "{} x {}".format(*(f"{n * PIXEL_A:.2g}" for n in seen.shape))
+            none = np.zeros(0)
+            return Found(
+                np.zeros((0, 2)),
+                1.0,
+                polarity,
+                none,
+                none,
+                (
+                    *notes,
+                    f"{small} Å are too small a view",
+                ),
+            )
+        variance = max(float(seen.mean()), 1e-9) if counts else white_noise(image) * (PIXEL_A / pixel) ** 2
+        spectrum = detect.Spectrum(seen, variance)
+        given = channels(seen, variance, polarity, spectrum)
+        xy, _ = places(run(self.net, torch.from_numpy(given)).numpy(), self.settings.threshold)
+        if width is None:
+            width = detect.best_width(spectrum, polarity, np.array(detect.WIDTHS_A) / PIXEL_A) * PIXEL_A / pixel
+        strange = [n for n, low, high in self.settings.ranges if not low <= statistics(given)[n] <= high]
+        if strange:
+            notes += (f"unlike the images that the network was trained on: {', '.join(strange)}",)
+        least, weakest = (np.full(len(xy), v) for v in (self.settings.least, self.settings.weakest))
+        return Found(from_canonical(xy, pixel), max(width, 0.9), polarity, least, weakest, notes)
+
+
+def places(answer: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """Columns in what the network answers.
+
+    Args:
+        answer: (3, H, W) heat map, and x and y from the cells' middles in cells.
+        threshold: least value of the heat map.
+
+    Returns:
+        (N, 2) x, y in canonical pixels, and (N,) the heat map there.
+    """
+    heat = answer[0]
+    top = (heat == ndimage.maximum_filter(heat, footprint=_NEIGHBOURS)) & (heat > threshold)
+    row, column = np.nonzero(top)
+    cell = np.stack([column, row], axis=1) + np.clip(answer[1:, row, column].T, -1, 1)
+    return cell.astype(float) * CELL + (CELL - 1) / 2, heat[row, column]
+
+
+class UNet(Reader):
+    """Finds columns with a network trained on simulated images of every kind; implements `Inverse`.
+
+    Importing this module imports torch. The same frame gives the same bits on one machine: one thread, no chance.
+
+    Args:
+        path: the weights; by default those in resources/models.
+
+    Raises:
+        ValueError: the weights are absent, damaged or of another architecture; one line.
+    """
+
+    name = "unet"
+
+    def __init__(self, path: Path | None = None) -> None:
+        torch.set_num_threads(1)
+        path = path or weights.MODELS / "unet.safetensors"
+        tensors, facts = weights.load_weights(path, ARCHITECTURE)
+        net = ColumnNet()
+        try:
+            net.load_state_dict(tensors)
+        except RuntimeError as error:
+            raise ValueError(f"{path}: weights do not fit: {str(error).splitlines()[-1].strip()}") from None
+        self.version = facts.get("version", "0")
+        settings = Settings.loads(facts.get("settings", "{}"))
+        checksum = hashlib.sha256((facts["sha256"] + settings.dumps() + source_checksum()).encode()).hexdigest()
+        super().__init__(NetworkFinder(net.eval(), settings), checksum[:16])
