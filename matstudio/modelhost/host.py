@@ -21,7 +21,7 @@ from matstudio.domain.process import Reading
 from matstudio.fusion.inverse_variance import MAX_AGE_S, fuse
 from matstudio.fusion.order import with_boundaries
 from matstudio.instruments.base import Description, Stream
-from matstudio.modalities.base import MODALITIES, Inverse, load
+from matstudio.modalities.base import MODALITIES, Inverse
 from matstudio.modelhost.choices import Choices, Doing, NoModel
 
 log = logging.getLogger(__name__)
@@ -30,19 +30,56 @@ REST = 2.0
 """Seconds that a stream's model rests for each second that it took: no stream has more than a third of a core."""
 
 
+class Loading:
+    """A model on its way into memory, in a thread of its own: torch alone takes seconds.
+
+    Args:
+        stream: that it is for.
+        name: of the model.
+    """
+
+    def __init__(self, stream: Stream, name: str) -> None:
+        self.name = name
+        self.model: Inverse | None = None
+        self.error = ""
+        self._thread = threading.Thread(target=self._load, args=(stream,), name=f"load {name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def done(self) -> bool:
+        """Whether `model` is there, or `error` says why not."""
+        return not self._thread.is_alive()
+
+    def _load(self, stream: Stream) -> None:
+        try:
+            self.model = MODALITIES[stream.kind].inverse(self.name)
+        except Exception as error:  # noqa: BLE001  a model is a guest: whatever it raises is shown
+            self.error = f"{self.name}: {str(error) or type(error).__name__}".splitlines()[0]
+            log.warning("%s: %s", stream.name, self.error)
+
+
 @dataclass
 class Feed:
     """One stream on its way through a model, with its counts.
 
+    `received` = `analysed` + `skipped` + `failed`, counted from the oldest frame that was in the ring when this host
+    first saw it.
+
     Args:
+        loading: the model that takes over from `model` when it is there.
+        refused: why the model that was asked for last could not be had.
         since: of a replay, run time of its last seek, s. pace: of a replay, its speed.
     """
 
     stream: Stream
     model: Inverse
     ring: RingReader | None = None
+    loading: Loading | None = None
+    refused: str = ""
+    received: int = 0
     analysed: int = 0
     skipped: int = 0
+    failed: int = 0
     seconds: float = 0.0
     error: str = ""
     due: float = 0.0
@@ -54,26 +91,21 @@ class Feed:
         `error`."""
         if time.perf_counter() < self.due:
             return None
-        if self.ring is not None and self.ring.replaced():
-            self.ring.close()
-            self.ring = None
-        if self.ring is None:
-            with contextlib.suppress(FileNotFoundError, RingError):
-                self.ring = RingReader(Path(self.stream.ring))
-            if self.ring is None:
-                return None
-        missed = self.ring.missed
-        frame = self.ring.newest()
-        if frame is None:
+        ring = self._open()
+        before = ring.position if ring is not None else 0
+        frame = ring.newest() if ring is not None else None
+        if ring is None or frame is None:
             return None
+        self.received += ring.position - before
+        self.skipped += ring.position - before - 1
         self.since = float(frame.metadata.get("replay_since", self.since))
         self.pace = float(frame.metadata.get("replay_speed", self.pace))
-        self.skipped += self.ring.missed - missed
         start = time.perf_counter()
         try:
             estimate = self.model(frame)
         except Exception as error:  # noqa: BLE001  a model is a guest: whatever it raises is shown, and the loop goes on
             self.error = f"{frame.stream} #{frame.seq}: {error}".splitlines()[0]
+            self.failed += 1
             log.warning("%s", self.error)
             return None
         finally:
@@ -83,6 +115,36 @@ class Feed:
         self.analysed += 1
         self.error = ""
         return replace(estimate, seconds=self.seconds)
+
+    def swap(self) -> str:
+        """Put in the model that was loaded, if there is one; its name, or ""."""
+        loading = self.loading
+        if loading is None or not loading.done:
+            return ""
+        self.loading, self.refused = None, loading.error
+        if loading.model is None:
+            return ""
+        self.model = loading.model
+        return loading.name
+
+    def _open(self) -> RingReader | None:
+        if self.ring is not None and self.ring.replaced():
+            left = self.ring.written - self.ring.position  # what its writer wrote last
+            self.received += left
+            self.skipped += left
+            self.close()
+        if self.ring is None:
+            with contextlib.suppress(FileNotFoundError, RingError):
+                self.ring = RingReader(Path(self.stream.ring))
+                if not self.received:
+                    self.ring.skip_to_oldest()
+        return self.ring
+
+    def close(self) -> None:
+        """Let go of the ring."""
+        if self.ring is not None:
+            self.ring.close()
+            self.ring = None
 
 
 class ModelHost:
@@ -120,6 +182,9 @@ class ModelHost:
             self._describe()
         fresh = False
         for feed in self._feeds.values():
+            name = feed.swap()
+            if name:
+                self._chosen.choose(feed.stream.name, name)
             with self._doing.model(feed.stream.name, feed.model.name):
                 estimate = feed.take()
             if estimate is not None:
@@ -143,10 +208,13 @@ class ModelHost:
             name: {
                 "model": feed.model.name,
                 "version": feed.model.version,
+                "loading": feed.loading.name if feed.loading is not None else "",
                 "seconds": feed.seconds,
+                "received": feed.received,
                 "analysed": feed.analysed,
                 "skipped": feed.skipped,
-                "error": feed.error,
+                "failed": feed.failed,
+                "error": feed.refused or feed.error,
             }
             for name, feed in self._feeds.items()
         }
@@ -154,8 +222,7 @@ class ModelHost:
     def close(self) -> None:
         """Let go of rings and sockets."""
         for feed in self._feeds.values():
-            if feed.ring is not None:
-                feed.ring.close()
+            feed.close()
         for end in (self._device, self._subscriber, self._publisher, self._server, self._doing):
             end.close()
 
@@ -172,43 +239,34 @@ class ModelHost:
         for stream in description.streams:
             known = self._feeds.get(stream.name)
             if known is None:
-                self._feeds[stream.name] = Feed(stream, self._first(stream))
+                self._feeds[stream.name] = self._first(stream)
             else:
                 known.stream = stream
 
     def _choices(self) -> Mapping[str, Any]:
-        return {name: tuple(MODALITIES[feed.stream.kind].inverses) for name, feed in self._feeds.items()}
+        return {name: MODALITIES[feed.stream.kind].offered() for name, feed in self._feeds.items()}
 
     def _use(self, stream: str, model: str) -> None:
         feed = self._feeds.get(stream)
         if feed is None:
             raise CommandError(f"no stream {stream!r}")
-        with self._doing.model(stream, model):
-            feed.model = _make(feed.stream, model)
-        self._chosen.choose(stream, model)
+        offered = MODALITIES[feed.stream.kind].offered()
+        if model not in offered:
+            raise CommandError(f"{feed.stream.kind} has no model {model!r}, only {', '.join(offered)}")
+        feed.loading, feed.refused = Loading(feed.stream, model), ""
 
-    def _first(self, stream: Stream) -> Inverse:
-        """The model of a stream that is new to this host: as a host before it had it, unless that model hung."""
-        offered = tuple(MODALITIES[stream.kind].inverses)
-        name = self._chosen.model(stream.name, offered)
-        if not name:
-            return NoModel()
-        with self._doing.model(stream.name, name):
-            try:
-                return _make(stream, name)
-            except (CommandError, ValueError, OSError) as error:  # its weights are gone, say
-                if name == offered[0]:
-                    raise
-                log.warning("%s: %s", stream.name, error)
-                return _make(stream, offered[0])
+    def _first(self, stream: Stream) -> Feed:
+        """A stream that is new to this host, with the model that a host before it had, unless that one hung.
 
-
-def _make(stream: Stream, name: str) -> Inverse:
-    inverses = MODALITIES[stream.kind].inverses
-    if name not in inverses:
-        raise CommandError(f"{stream.kind} has no model {name!r}, only {', '.join(inverses)}")
-    inverse: Inverse = load(inverses[name])()
-    return inverse
+        Until that is loaded, and where it cannot be, the first model that the stream is offered stands in.
+        """
+        modality = MODALITIES[stream.kind]
+        offered = modality.offered()
+        name, stand_in = self._chosen.model(stream.name, offered), self._chosen.model(stream.name, offered[:1])
+        feed = Feed(stream, modality.inverse(stand_in) if stand_in else NoModel())
+        if name != stand_in:
+            feed.loading = Loading(stream, name)
+        return feed
 
 
 def main(run: Run, stop: threading.Event) -> None:

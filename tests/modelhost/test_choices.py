@@ -50,10 +50,10 @@ def test_a_host_starts_with_the_stream_whose_models_hung_left_alone(run):
     Choices(run).leave_out("spectrum", "baseline")
     host = ModelHost(run)
     try:
-        model = host._first(Stream("spectrum", Kind.SPECTRUM, "", 5.0, "EELS"))
+        model = host._first(Stream("spectrum", Kind.SPECTRUM, "", 5.0, "EELS")).model
         assert model.name == "none"
         with pytest.raises(ValueError, match="hung and were left out"):
             model(None)
-        assert host._first(Stream("image", Kind.IMAGE, "", 5.0, "HAADF")).name == "baseline"
+        assert host._first(Stream("image", Kind.IMAGE, "", 5.0, "HAADF")).model.name == "baseline"
     finally:
         host.close()
