@@ -38,23 +38,27 @@ def simulate(arguments: argparse.Namespace) -> None:
 
 
 def predict(arguments: argparse.Namespace) -> None:
-    """Run the image model over an evaluation set."""
+    """Run a model over an evaluation set."""
     images, out = existing(arguments.set), writable(arguments.out)
+    from matstudio.domain.frame import Kind
+    from matstudio.modalities.base import MODALITIES
     from matstudio.modalities.image.predict import predict_image
+
+    model = MODALITIES[Kind(arguments.modality)].inverse(arguments.model)
 
     def progress(done: int, total: int) -> None:
         print(f"\r{done}/{total}", end="" if done < total else "\n", file=sys.stderr, flush=True)
 
-    predict_image(images, out, progress=progress)
+    predict_image(images, out, progress=progress, inverse=model)
     print(arguments.out)
 
 
 def verify(arguments: argparse.Namespace) -> None:
     """Check a session."""
     path = existing(arguments.session)
-    from matstudio.recording.verify import verify as check
+    from matstudio.recording.verify import verify_guarded
 
-    report = check(path)
+    report = verify_guarded(path)
     if arguments.json:
         print(json.dumps(asdict(report), indent=1, default=str))
     else:

@@ -66,7 +66,14 @@ def parser() -> argparse.ArgumentParser:
     predict = command("predict", "files:predict", "run the model over an evaluation set")
     predict.add_argument("modality", choices=("image",))
     predict.add_argument("set", metavar="SET.h5")
+    predict.add_argument("--model", default="baseline", metavar="NAME", help="baseline (default) or unet")
     predict.add_argument("--out", metavar="PRED", required=True)
+    train = command("train", "train:train", "train a network from simulation")
+    train.add_argument("name", choices=("unet",))
+    train.add_argument("--steps", type=int, metavar="N", help="default: as long as the weights that are shipped")
+    train.add_argument("--seed", type=int, metavar="S", help="of the first weights and of all images; default 1")
+    train.add_argument("--out", default="training-unet", metavar="DIR", help="checkpoint, weights and card")
+    train.add_argument("--resume", action="store_true", help="go on from the checkpoint in DIR")
     verify = command("verify", "files:verify", "check a recorded session, and mend what a crash left")
     verify.add_argument("session", metavar="SESSION.nxs")
     verify.add_argument("--json", action="store_true")
@@ -75,6 +82,7 @@ def parser() -> argparse.ArgumentParser:
     bench = command("bench", "bench:bench", "measure speed against named peers and limits")
     bench.add_argument("name", nargs="?", metavar="NAME")
     bench.add_argument("--json", action="store_true")
+    bench.add_argument("--full", action="store_true", help="the long form: more samples, and memory over 10,000 frames")
     return top
 
 

@@ -13,7 +13,7 @@ from matstudio.modalities.image.canonical import PIXEL_A, canonical, to_canonica
 from matstudio.modalities.image.forward import spread, wavelength_A
 from matstudio.training.crystals import Columns, specimen
 
-_MARGIN_A = 2.5  # around the view, against the wrap of the Fourier transform
+MARGIN_A = 2.5  # around the view, against the wrap of the Fourier transform
 _SHOWN_A = 0.3  # a column shows where the noise-free image has a maximum no farther away
 
 
@@ -49,13 +49,14 @@ def scene(rng: np.random.Generator, size: int, columns: Columns | None = None, d
         rng: where all chance comes from.
         size: of the view, canonical pixels.
         columns: the specimen over the view and 2.5 Å around it; by default a random one, or (1 in 16) none.
-        dose: electrons per Å^2; by default 3e2 to 1e6.
+        dose: electrons per Å^2, of which a strong column scatters 0.5 to 15 % to an annular detector; by default 3e2 to
+            1e6, and any part of them.
     """
     pixel = math.exp(rng.uniform(math.log(0.067), math.log(0.15 if rng.random() < 0.8 else 0.25)))
     n = math.ceil(size * PIXEL_A / pixel) + 1
     size_A = n * pixel
     if columns is None:
-        columns = specimen(rng, size_A, _MARGIN_A)
+        columns = specimen(rng, size_A, MARGIN_A)
         if rng.random() < 1 / 16:
             columns = columns.take(np.zeros(len(columns.xy), bool))
     view = _View(n, pixel)
@@ -78,7 +79,7 @@ class _View:
 
     @property
     def margin(self) -> int:
-        return math.ceil(_MARGIN_A / self.pixel)
+        return math.ceil(MARGIN_A / self.pixel)
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -117,7 +118,7 @@ def _log(rng: np.random.Generator, low: float, high: float) -> float:
 def _expected(rng: np.random.Generator, view: _View, columns: Columns, dose: float | None) -> tuple[np.ndarray, int]:
     """Expected electrons per pixel, and the sign of the columns."""
     mode = rng.random()
-    dose = _log(rng, 3e2, 1e6) if dose is None else dose
+    given, dose = dose, _log(rng, 3e2, 1e6) if dose is None else dose
     if mode < 0.22 and len(columns.xy):
         made = _coherent(rng, view, columns)
         if made is not None:
@@ -131,7 +132,11 @@ def _expected(rng: np.random.Generator, view: _View, columns: Columns, dose: flo
     sigma = rng.uniform(0.26, 0.6)
     drawn = _incoherent(rng, view, columns, sigma)
     # share of the electrons that a strong column's middle scatters to the detector: 8 to 1e5 reach it from a column
-    peak = min(_log(rng, 8.0, 1e5) if rng.random() < 0.4 else _log(rng, 8.0, 1e3), 0.3 * dose) / dose / (6 * sigma**2)
+    if given is None:
+        many = _log(rng, 8.0, 1e5) if rng.random() < 0.4 else _log(rng, 8.0, 1e3)
+        peak = min(many, 0.3 * dose) / dose / (6 * sigma**2)
+    else:
+        peak = _log(rng, 5e-3, 0.15)
     level = peak * _log(rng, 0.02, 1.5)
     light = np.clip(view.cut(drawn) * peak, 0, None) * _gradient(rng, view.n) + level * _gradient(rng, view.n)
     return light * dose * view.pixel**2, 1
@@ -171,7 +176,7 @@ def _amorphous(rng: np.random.Generator, view: _View) -> Columns:
     """Atoms anywhere, as a support or a contaminated surface holds them."""
     area = (view.grid[0] * view.pixel) ** 2
     count = int(area * rng.uniform(0.3, 2.0))
-    xy = rng.uniform(-_MARGIN_A, view.n * view.pixel + _MARGIN_A, (count, 2))
+    xy = rng.uniform(-MARGIN_A, view.n * view.pixel + MARGIN_A, (count, 2))
     weight = rng.exponential(rng.uniform(0.01, 0.1), count)
     return Columns(xy, weight, np.zeros(count, np.int64))
 

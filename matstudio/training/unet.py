@@ -17,8 +17,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
-from matstudio.modalities.image.canonical import CHANNELS, channels
-from matstudio.modalities.image.network import ARCHITECTURE, CELL, ColumnNet
+from matstudio.modalities.image.canonical import channels
+from matstudio.modalities.image.network import ARCHITECTURE, ColumnNet
 from matstudio.training.scenes import scene
 from matstudio.training.targets import targets
 
@@ -74,7 +74,7 @@ class Training:
 
     def __init__(self, seed: int, steps: int, sizes: tuple[tuple[int, int], ...] = _SIZES) -> None:
         self.seed, self.steps, self.sizes, self.step = seed, steps, sizes, 0
-        self.loss = self.seconds = 0.0
+        self.loss = self.spent_s = 0.0
         torch.manual_seed(seed)
         self.net = ColumnNet().to(memory_format=torch.channels_last)
         self.mean = {k: v.clone() for k, v in self.net.state_dict().items() if v.is_floating_point()}
@@ -87,7 +87,6 @@ class Training:
 
     def learn(self, data: tuple[np.ndarray, ...]) -> float:
         """One step; its loss."""
-        began = time.perf_counter()
         inputs, answers, weights = (torch.from_numpy(d) for d in data)
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate()
@@ -104,15 +103,13 @@ class Training:
             for name, value in self.net.state_dict().items():
                 if name in self.mean:
                     self.mean[name].lerp_(value, 1 - keep)
-        seconds = time.perf_counter() - began
         share = max(0.02, 1 / self.step)
         self.loss += share * (loss.item() - self.loss)
-        self.seconds += (0.02 if self.seconds else 1.0) * (seconds - self.seconds)
         return loss.item()
 
     def weights(self) -> dict[str, torch.Tensor]:
         """The running mean of the weights, which is what a trained network is."""
-        return {name: value.contiguous() for name, value in self.mean.items()}
+        return {name: self.mean.get(name, value).contiguous() for name, value in self.net.state_dict().items()}
 
     def save(self, folder: Path) -> None:
         """Leave a checkpoint; one that stands there is replaced as a whole."""
@@ -122,7 +119,7 @@ class Training:
         for parameter, state in self.optimiser.state.items():
             tensors |= {f"adam.{k}.{names[id(parameter)]}": v.contiguous() for k, v in state.items()}
         facts = {"architecture": ARCHITECTURE, "seed": self.seed, "step": self.step, "steps": self.steps}
-        facts |= {"sizes": self.sizes, "loss": self.loss}
+        facts |= {"sizes": self.sizes, "loss": self.loss, "spent_s": self.spent_s}
         part = folder / "checkpoint.part"
         save_file(tensors, part, metadata={"training": json.dumps(facts)})
         os.replace(part, folder / "checkpoint.safetensors")
@@ -145,8 +142,11 @@ class Training:
             raise ValueError(f"{path}: no checkpoint that can be read: {error}") from None
         if facts.get("architecture") != ARCHITECTURE:
             raise ValueError(f"{path}: of {facts.get('architecture', 'an unknown network')}, not {ARCHITECTURE}")
+        if facts["step"] >= (steps or facts["steps"]):
+            raise ValueError(f"{path}: has {facts['step']} steps already")
         made = cls(facts["seed"], steps or facts["steps"], tuple(tuple(s) for s in facts["sizes"]))
         made.step, made.loss = facts["step"], facts["loss"]
+        made.spent_s = facts.get("spent_s", 0.0)
         made.net.load_state_dict({k[4:]: v for k, v in tensors.items() if k.startswith("net.")})
         made.mean = {k[5:]: v for k, v in tensors.items() if k.startswith("mean.")}
         for name, parameter in made.net.named_parameters():
@@ -194,12 +194,14 @@ def train(
 ) -> None:
     """Train to the end, with a checkpoint every few minutes, at the end, and where it is interrupted."""
     began, told = time.monotonic(), training.step
-    saved = began
+    saved, spent = began, training.spent_s
+    start = began
     try:
         for data in batches(training.seed, training.step, training.steps, training.sizes):
             training.learn(data)
             now = time.monotonic()
-            if training.step - told >= 20 or training.step == training.steps:
+            training.spent_s = spent + now - start
+            if now - began > 5.0 or training.step == training.steps:
                 pace = (now - began) / (training.step - told)
                 report(Progress(training.step, training.steps, training.loss, pace))
                 began, told = now, training.step
@@ -208,6 +210,3 @@ def train(
                 saved = now
     finally:
         training.save(folder)
-
-
-__all__ = ["CELL", "CHANNELS", "STEPS", "Progress", "Training", "batch", "batches", "train"]

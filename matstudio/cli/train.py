@@ -1,0 +1,47 @@
+"""`matstudio train NAME`: a network from simulation."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from matstudio.cli.main import UsageError
+
+
+def train(arguments: argparse.Namespace) -> None:
+    """Train the column finder; Ctrl-C leaves a checkpoint that `--resume` goes on from."""
+    folder = Path(arguments.out)
+    there = folder / "checkpoint.safetensors"
+    if arguments.steps is not None and arguments.steps < 1:
+        raise UsageError(f"--steps {arguments.steps}: 1 or more")
+    if arguments.seed is not None and arguments.seed < 0:
+        raise UsageError(f"--seed {arguments.seed}: 0 or more")
+    if arguments.resume and arguments.seed is not None:
+        raise UsageError("--seed: a training that is resumed has its seed")
+    if there.exists() and not arguments.resume:
+        raise UsageError(f"{there}: a training is there already; --resume goes on with it, another --out begins anew")
+    folder.mkdir(parents=True, exist_ok=True)
+    import torch
+
+    from matstudio.training import card, unet
+
+    torch.set_num_threads(1)
+    if arguments.resume:
+        training = unet.Training.resume(folder, arguments.steps)
+    else:
+        training = unet.Training(1 if arguments.seed is None else arguments.seed, arguments.steps or unet.STEPS)
+
+    def report(at: unet.Progress) -> None:
+        left = f"{at.left_s / 60:.0f} min left" if at.left_s >= 90 else f"{at.left_s:.0f} s left"
+        line = f"step {at.step}/{at.steps}  loss {at.loss:.4f}  {at.seconds:.2f} s/step  {left}"
+        print(f"\r{line:70}", end="" if at.step < at.steps else "\n", file=sys.stderr, flush=True)
+
+    try:
+        unet.train(training, folder, report=report)
+    except KeyboardInterrupt:
+        print(f"\n{there}: step {training.step}; matstudio train unet --out {folder} --resume", file=sys.stderr)
+        raise
+    print("choosing thresholds on images that were not trained on ...", file=sys.stderr)
+    print("dose, e/Å² | F1 | RMS, pm | baseline: F1 | RMS, pm\n" + card.finish(training, folder))
+    print(f"{folder / 'unet.safetensors'}, {folder / 'unet.md'}")
