@@ -11,7 +11,7 @@ from PySide6.QtGui import QAction, QIcon, QKeySequence
 from PySide6.QtWidgets import QMenu, QWidget
 
 ICONS = Path(__file__).resolve().parents[2] / "resources" / "icons"
-MENUS = ("File", "View", "Control", "Record")
+MENUS = ("File", "View", "Control", "Record", "Timeline")
 
 
 def always() -> bool:

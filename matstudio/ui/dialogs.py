@@ -12,12 +12,14 @@ from PySide6.QtWidgets import QDialog, QFileDialog, QInputDialog, QMessageBox, Q
 D = TypeVar("D", bound=QDialog)
 
 
-def line(parent: QWidget, title: str, question: str, done: Callable[[str], object]) -> QInputDialog:
-    """Ask for a line of text; `done` is called with it unless it is empty or the operator cancels."""
+def line(
+    parent: QWidget, title: str, question: str, done: Callable[[str], object], *, empty: bool = False
+) -> QInputDialog:
+    """Ask for a line of text; `done` is called with it unless it is empty (and may not be) or the operator cancels."""
     dialog = QInputDialog(parent)
     dialog.setWindowTitle(title)
     dialog.setLabelText(question)
-    dialog.textValueSelected.connect(lambda text: done(text.strip()) if text.strip() else None)
+    dialog.textValueSelected.connect(lambda text: done(text.strip()) if empty or text.strip() else None)
     return _show(dialog)
 
 

@@ -16,12 +16,12 @@ _ROWS = 1000
 
 
 class LogView(QWidget):
-    """Alarms and events."""
+    """Alarms and events of the run that goes on now; where it `replays` something, they are not the recorded ones."""
 
     acknowledge = Signal(str)
     note = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, replays: bool = False) -> None:
         super().__init__()
         self._events = Table(("Time", "Who", "What", "Event"), self)
         self._events_view = table_view(self._events, ("00:00:00", "operator", "setpoint"))
@@ -43,7 +43,11 @@ class LogView(QWidget):
             (
                 right,
                 "Events",
-                Elided("from the audit log, newest first, without the loop's own writes"),
+                Elided(
+                    "of this replay, newest first; those that were recorded are in the timeline"
+                    if replays
+                    else "from the audit log, newest first, without the loop's own writes"
+                ),
                 note,
                 self._events_view,
             ),

@@ -29,12 +29,12 @@ from matstudio.ui.parts import Dock, Elided, Notice
 from matstudio.ui.present import counts, header, log, process, status_line
 from matstudio.ui.present.trends import Trends
 from matstudio.ui.process_dock import ProcessView
-from matstudio.ui.replay_bar import ReplayBar
 from matstudio.ui.session import Session
 from matstudio.ui.settings import WindowSettings
 from matstudio.ui.stage import Stage
 from matstudio.ui.streams import StreamDocks, StreamView
 from matstudio.ui.theme import Theme
+from matstudio.ui.timeline import TimelineControl
 from matstudio.ui.trends_dock import TrendsView
 from matstudio.workers.commands import Result
 from matstudio.workers.frames import StreamStats
@@ -74,9 +74,11 @@ class MainWindow(QMainWindow):
         self._entries: list[log.Entry] = []
         self._build()
         self._connect()
-        self.actions_ = menu.build(self)
+        self.actions_ = menu.build(self, self._timeline.actions())
         bar = self.menuBar()
-        self.actions_.attach(self, {name: bar.addMenu(name) for name in ("File", "View", "Control", "Record")})
+        self.actions_.attach(
+            self, {name: bar.addMenu(name) for name in ("File", "View", "Control", "Record", "Timeline")}
+        )
         self._timer = QTimer(self, interval=REFRESH_MS)
         self._timer.timeout.connect(self.refresh)
         self._quiet = QTimer(self, singleShot=True, interval=NOTICE_MS)
@@ -103,7 +105,8 @@ class MainWindow(QMainWindow):
         if self._entries:
             self._log.add(self._entries)
             self._entries = []
-        self._replay.show_replay(status_line.replay(live))
+        self._timeline.refresh()
+        self.docks["Timeline"].set_line(self._timeline.line())
         self._bar.set_text(status_line.bar(live, self._stats, self.session.last_machine, self._gl))
         self._ticks += 1
         self._trends.sample(live)
@@ -173,10 +176,8 @@ class MainWindow(QMainWindow):
         }
 
     def ask_note(self) -> None:
-        """Ask for a line and write it into the audit log."""
-        dialogs.line(
-            self, "Note", "Line for the audit log", lambda text: self.session.commands.station("note", text=text)
-        )
+        """Ask for a line about this moment."""
+        self._timeline.ask_note(bookmark=False)
 
     def leave(self) -> None:
         """Close without asking."""
@@ -228,7 +229,6 @@ class MainWindow(QMainWindow):
         self._banner = Banner()
         self._safe, self._notice = Notice("bad", "Reset"), Notice("caution")
         self._safe.button.setToolTip("From SAFE to OFF; nothing heats by itself")
-        self._replay = ReplayBar()
         strip = QHBoxLayout()
         strip.setSpacing(0)
         height = max(w.sizeHint().height() for w in (self._banner, self._safe, self._notice))
@@ -242,12 +242,13 @@ class MainWindow(QMainWindow):
         column.setSpacing(0)
         column.addWidget(self._header)
         column.addLayout(strip)
-        column.addWidget(self._replay)
         self._structure: StructureCanvas | None = None
         self._structure_box = QWidget()
         QVBoxLayout(self._structure_box).setContentsMargins(0, 0, 0, 0)
         self._process = ProcessView(self.session.live)
-        self._trend_view, self._log, self._counts = TrendsView(), LogView(), CountsView()
+        self._timeline = TimelineControl(self.session, self)
+        replays = self.session.run.instrument.partition(":")[0] == "replay"
+        self._trend_view, self._log, self._counts = TrendsView(), LogView(replays), CountsView()
         kinds = {kind: Dock(kind.value, kind.value.capitalize(), StreamView(kind), self) for kind in Kind}
         self._streams = StreamDocks(kinds)
         self.docks = {
@@ -257,9 +258,12 @@ class MainWindow(QMainWindow):
             "Structure": Dock("structure", "Structure", self._structure_box, self),
             "Process control": Dock("process", "Process control", self._process, self),
             "Trends": Dock("trends", "Trends", self._trend_view, self),
+            "Timeline": Dock("timeline", "Timeline", self._timeline.view, self),
             "Alarms and log": Dock("log", "Alarms and log", self._log, self),
             "Streams": Dock("streams", "Streams", self._counts, self),
         }
+        if replays:
+            self.docks["Alarms and log"].set_name("Alarms and log of this replay")
         self._stage = Stage(self.docks, kinds, self)
         around = QVBoxLayout()
         around.setContentsMargins(6, 2, 6, 0)
@@ -297,10 +301,6 @@ class MainWindow(QMainWindow):
         self._process.output.connect(lambda name, value: commands.station("output", name=name, value=value))
         self._log.acknowledge.connect(lambda alarm: commands.station("acknowledge", alarm=alarm))
         self._log.note.connect(self.ask_note)
-        self._replay.play.connect(lambda: commands.device("play"))
-        self._replay.pause.connect(lambda: commands.device("pause"))
-        self._replay.seek.connect(lambda t: commands.device("seek", t=t))
-        self._replay.speed.connect(lambda factor: commands.device("speed", factor=factor))
 
     def _show_alarms(self) -> None:
         self.docks["Alarms and log"].show()

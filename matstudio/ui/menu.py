@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 KEYS = {"take_over": "F2", "halt": "Ctrl+Shift+H"}
 
 
-def build(window: MainWindow) -> Actions:
-    """Every action of a window."""
+def build(window: MainWindow, more: Sequence[Action] = ()) -> Actions:
+    """Every action of a window, and `more` that its parts bring."""
     actions = Actions()
-    for action in (*_file(window), *_view(window), *_control(window), *_record(window)):
+    for action in (*_file(window), *_view(window), *_control(window), *_record(window), *more):
         actions.add(action)
     return actions
 
@@ -36,7 +37,7 @@ def _file(window: MainWindow) -> list[Action]:
 
     return [
         Action("file.screenshot", "Save picture of the window …", "File", screenshot),
-        Action("file.note", "Note in the audit log …", "File", window.ask_note, "Ctrl+N"),
+        Action("file.note", "Note about this moment …", "File", window.ask_note, "Ctrl+N"),
         Action("file.quit", "Quit …", "File", window.close, "Ctrl+Q", tip="Asks whether the run goes on"),
     ]
 

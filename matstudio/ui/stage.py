@@ -47,21 +47,22 @@ class Stage(QMainWindow):
         self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, docks["Image"])
         self.splitDockWidget(docks["Image"], docks["Process control"], across)
         self.splitDockWidget(docks["Image"], docks["Diffraction"], down)
-        self.splitDockWidget(docks["Diffraction"], docks["Alarms and log"], down)
+        self.splitDockWidget(docks["Diffraction"], docks["Timeline"], down)
         self.splitDockWidget(docks["Image"], docks["Structure"], across)
         self.splitDockWidget(docks["Diffraction"], docks["Spectrum"], across)
         self.splitDockWidget(docks["Process control"], docks["Trends"], down)
+        self.tabifyDockWidget(docks["Timeline"], docks["Alarms and log"])
         self.tabifyDockWidget(docks["Alarms and log"], docks["Streams"])
         for home, dock in self._further:
             self.tabifyDockWidget(home, dock)
         for name, dock in docks.items():
             dock.setVisible(self._wanted.get(name, True))
-        docks["Alarms and log"].raise_()
+        docks["Timeline"].raise_()
         self.resizeDocks([docks["Image"], docks["Process control"]], [1180, 400], across)
         self.resizeDocks([docks["Image"], docks["Structure"]], [620, 560], across)
         self.resizeDocks([docks["Diffraction"], docks["Spectrum"]], [560, 620], across)
-        rows = [docks["Image"], docks["Diffraction"], docks["Alarms and log"]]
-        self.resizeDocks(rows, [400, 300, 150], down)
+        rows = [docks["Image"], docks["Diffraction"], docks["Timeline"]]
+        self.resizeDocks(rows, [370, 270, 220], down)
         self.resizeDocks([docks["Process control"], docks["Trends"]], [330, 450], down)
 
     def add(self, name: str, kind: Kind, dock: Dock) -> None:

@@ -39,6 +39,11 @@ def site_model(cells: int, order: float = 0.6) -> SiteModel:
     return SiteModel(cell, positions, ("Au", "Cu"), np.column_stack([au, 1 - au]), np.full(len(au), 0.05))
 
 
+def recorded(t: float, kind: str, who: str, text: str, **data: Any) -> dict[str, Any]:
+    """An event of the session that is replayed."""
+    return {"n": 0, "t": t, "wall": 1e9 + t, "kind": kind, "who": who, "text": text, "data": data}
+
+
 class FakeRun:
     """Publishes and answers until `stop`; `asked` keeps the commands, `refuse` what they are refused with."""
 
@@ -51,6 +56,11 @@ class FakeRun:
         self.recording_since: float | None = None
         self.silent = False
         self.playing, self.position = True, 3.0
+        self.recorded = [
+            recorded(0.0, "start", "station", "station 0.1.0"),
+            recorded(40.0, "mode", "operator:ann", "OFF -> PID", old="OFF", new="PID"),
+            recorded(90.0, "alarm", "station", "sensor: stuck", id="sensor", state="UNACK", priority="high"),
+        ]
         self._model = site_model(cells)
         self._stop = threading.Event()
         self._ready = threading.Event()
@@ -123,12 +133,12 @@ class FakeRun:
                 if name in self.refuse:
                     raise CommandError(self.refuse[name])
                 self._act(name, fields)
-                return None
+                return self._page(fields["start"]) if name == "timeline" else None
 
             return handle
 
         names = {
-            DEVICE: ("describe", "play", "pause", "seek", "speed", "safe"),
+            DEVICE: ("describe", "play", "pause", "seek", "speed", "step", "note", "timeline", "safe"),
             STATION: ("hello", "mode", "setpoint", "output", "take_over", "halt", "reset", "acknowledge", "note"),
             RECORDER: ("record", "stop_recording"),
         }
@@ -155,12 +165,25 @@ class FakeRun:
             self.playing = name == "play"
         elif name == "seek":
             self.position = fields["t"]
+        elif name == "note" and self.kind == "replay":
+            self.recorded.append(
+                recorded(fields["t"], "note", "operator:ann", fields["text"], bookmark=True, later=True)
+            )
+
+    def _page(self, start: int) -> dict[str, Any]:
+        """Two events a page, so that it takes several."""
+        parts = ({"name": "insitu.nxs", "start": 0.0, "end": 120.0, "ending": "broken off"},)
+        facts = {"start": 0.0, "end": 120.0, "epoch": 1e9, "speed": 1.0, "parts": parts, "lost": (), "curves": {}}
+        facts["frames"] = {"image": np.ones(20, "u4")}
+        page = {"events": tuple(self.recorded[start : start + 2]), "total": len(self.recorded)}
+        return page | {"facts": facts} if start == 0 else page
 
     def _publish(self, tick: int, pubs: dict[str, Publisher]) -> None:
         t = self.run.clock.now()
         value = {"temperature": 625.4 + 8 * math.sin(t / 5), "pressure": 0.1013, "composition": 0.25}
         readings = tuple(Reading(n, value[n], self.description.readings[n][0], t) for n in self.description.readings)
         state = {"position": self.position, "duration": 120.0, "playing": self.playing, "speed": 1.0}
+        state |= {"recorded_start": 0.0, "events": len(self.recorded), "boot": "a"}
         pubs[DEVICE].send("readings", {"t": t, "readings": readings, "state": state if self.kind == "replay" else {}})
         if tick % 2 == 0:
             pubs[STATION].send("status", self.status(t, tick, {r.name: r for r in readings}))

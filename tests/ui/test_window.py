@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from fake_run import FakeRun
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor, QFocusEvent, QImage
 from PySide6.QtWidgets import QApplication, QInputDialog, QLabel, QPushButton
 
@@ -61,7 +61,7 @@ def test_everything_is_shown(window: MainWindow, qtbot):
     qtbot.waitUntil(lambda: "sites" in window.docks["Structure"].title.line.text(), timeout=4000)
     qtbot.waitUntil(lambda: "CPU" in window._bar.text() and "image" in window._bar.text(), timeout=4000)
     assert window._log.event_rows()[-1][3] == "station started: OFF"
-    assert not window._replay.isVisible()
+    assert not window._timeline.view.play.isVisible()
 
 
 def test_the_counts_of_the_streams_add_up_and_are_told_on_demand(window: MainWindow, qtbot):
@@ -238,26 +238,70 @@ def test_a_silent_station_greys_the_values(window: MainWindow, fake: FakeRun, qt
     qtbot.waitUntil(lambda: "connected" in texts(window), timeout=4000)
 
 
-def test_a_replay_has_its_bar_and_only_its_docks(replay_window: MainWindow, replay: FakeRun, qtbot):
-    window = replay_window
-    qtbot.waitUntil(lambda: window._replay.isVisible(), timeout=5000)
+def test_a_replay_is_played_from_the_timeline_and_has_only_its_docks(replay_window: MainWindow, replay: FakeRun, qtbot):
+    window, view = replay_window, replay_window._timeline.view
+    qtbot.waitUntil(lambda: view.play.isVisible(), timeout=5000)
     assert window._banner.text() == "REPLAY of insitu_ti.h5"
     assert window.docks["Image"].isVisible()
     assert not window.docks["Diffraction"].isVisible()
     assert not window._header._figures["pressure"].isVisible()
-    qtbot.waitUntil(lambda: "2:00 min" in window._replay._text.text(), timeout=3000)
-    qtbot.mouseClick(window._replay._button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: window._replay._button.text() == "Play", timeout=3000)
-    window._replay._slider.setSliderDown(True)
-    window._replay._slider.setSliderPosition(5000)
-    window._replay._slider.setSliderDown(False)
-    qtbot.waitUntil(lambda: replay.position == pytest.approx(60.0, abs=0.1), timeout=3000)
+    qtbot.waitUntil(lambda: len(view.rows()) == 3, timeout=5000)
+    assert view.rows()[0][2:] == ("alarm", "station: sensor: stuck")
+    qtbot.mouseClick(view.play, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: view.play.text() == "Play", timeout=3000)
+    canvas = view.canvas
+    at = QPoint(round(canvas._x(60.0)), 5)
+    qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, pos=at - QPoint(50, 0))
+    qtbot.mouseMove(canvas, at)
+    qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=at)
+    qtbot.waitUntil(lambda: replay.position == pytest.approx(60.0, abs=0.5), timeout=3000)
+    assert window.actions_.trigger("timeline.next")
+    qtbot.waitUntil(lambda: replay.position == 90.0, timeout=3000)
+    assert "sensor: stuck" in window._timeline.where()
+    assert window.actions_.trigger("timeline.previous")
+    qtbot.waitUntil(lambda: replay.position == 40.0, timeout=3000)
+    window.actions_.trigger("timeline.forth")
+    window.actions_.trigger("timeline.faster")
+    qtbot.waitUntil(lambda: replay.names()[-2:] == ["step", "speed"], timeout=3000)
+    assert replay.asked[-1][2] == {"factor": 2.0}
     assert "mode" not in replay.names()
+
+
+def test_a_bookmark_in_a_replay_is_about_the_recorded_time(replay_window: MainWindow, replay: FakeRun, qtbot):
+    window, view = replay_window, replay_window._timeline.view
+    qtbot.waitUntil(lambda: len(view.rows()) == 3, timeout=8000)
+    window._timeline.seek(25.0)
+    window.actions_.trigger("timeline.bookmark")
+    next(w for w in QApplication.topLevelWidgets() if isinstance(w, QInputDialog)).accept()
+    qtbot.waitUntil(lambda: len(view.rows()) == 4, timeout=3000)
+    fields = next(f for _, n, f in replay.asked if n == "note")
+    assert fields | {"who": ""} == {"who": "", "text": "", "t": 25.0, "bookmark": True}
+    assert view.rows()[2][2] == "bookmark, later"
+
+
+def test_the_timeline_of_a_live_run_lists_its_events_and_bookmarks(window: MainWindow, fake: FakeRun, qtbot):
+    live(window, qtbot)
+    view = window._timeline.view
+    qtbot.waitUntil(lambda: len(view.rows()) == 3, timeout=4000)
+    window.actions_.trigger("timeline.bookmark")
+    about = window._timeline.model.now
+    dialog = next(w for w in QApplication.topLevelWidgets() if isinstance(w, QInputDialog))
+    dialog.setTextValue("wall moves")
+    qtbot.wait(300)
+    dialog.accept()
+    qtbot.waitUntil(lambda: "note" in fake.names(), timeout=3000)
+    fields = next(f for _, n, f in fake.asked if n == "note")
+    assert (fields["text"], fields["bookmark"]) == ("wall moves", True)
+    assert fields["t"] == pytest.approx(about, abs=0.25)  # the moment of the key, not of the last letter
+    assert window.actions_.trigger("timeline.previous")
+    assert "setpoint 640 K" in window._timeline.where()
+    assert not window.actions_.trigger("timeline.play")
+    assert not {"seek", "play", "pause"} & set(fake.names())
 
 
 def test_what_a_file_without_readings_lacks_is_not_there(replay_window: MainWindow, replay: FakeRun, qtbot):
     window = replay_window
-    qtbot.waitUntil(lambda: window._replay.isVisible(), timeout=5000)
+    qtbot.waitUntil(lambda: window._timeline.view.play.isVisible(), timeout=5000)
     assert window.docks["Process control"].isVisible()
     window.session._describe(dataclasses.replace(replay.description, readings={}))
     assert not window.docks["Process control"].isVisible()

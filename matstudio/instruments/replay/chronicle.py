@@ -11,7 +11,7 @@ import numpy as np
 from matstudio.instruments.replay.recorded import Recorded
 from matstudio.instruments.replay.tracks import Log, Track
 
-BINS = 500
+_MOST_BINS, _FRAMES_A_BIN = 500, 10
 _MOST_LOST = 2000
 _CURVE_POINTS = 1000
 
@@ -46,7 +46,8 @@ class Chronicle:
 
     def _facts(self) -> dict[str, Any]:
         recorded = self.recorded
-        edges = np.linspace(self.start, max(self.end, self.start + 1e-9), BINS + 1)
+        bins = min(max(sum(len(t.times) for t in self.tracks) // _FRAMES_A_BIN, 1), _MOST_BINS)
+        edges = np.linspace(self.start, max(self.end, self.start + 1e-9), bins + 1)
         curves = {log.name: (_thin(log.times, log.values), log.unit) for log in self.logs if log.name == "temperature"}
         if recorded.order is not None:
             curves["order_parameter"] = (_thin(*recorded.order), "1")

@@ -50,7 +50,7 @@ def read_session(
         logs = _logs(sessions)
         if not tracks and not logs:
             raise ReaderError(path, "a session without a frame or a reading")
-        parts = tuple(Part(s.path.name, s.t0, s.t1, _ending(s)) for s in sessions)
+        parts = tuple(Part(s.path.name, s.t0, _last(s), _ending(s)) for s in sessions)
         for one, other in itertools.pairwise(parts):
             if other.start > one.end:
                 notes.append(f"nothing recorded for {other.start - one.end:.1f} s between {one.name} and {other.name}")
@@ -75,6 +75,11 @@ def _open(path: Path) -> Session:
         return Session.open(path)
     except ValueError as error:
         raise ReaderError(path, str(error).removeprefix(f"{path}: ")) from None
+
+
+def _last(session: Session) -> float:
+    """Time of the last frame or reading of a file, seconds."""
+    return max([session.t1, *(float(t[-1]) for t, *_ in session.readings().values() if len(t))])
 
 
 def _ending(session: Session) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -128,8 +129,8 @@ def modes(events: Iterable[Happening]) -> tuple[Band, ...]:
         new = str(e.facts.get("new", "")) if e.kind == "mode" else "OFF" if e.kind == "start" else ""
         if new in list(Mode) and (not changes or changes[-1][1] != new):
             changes.append((e.t, new))
-    ends = [t for t, _ in changes[1:]] + [math.inf]
-    return tuple(Band(t, end, mode) for (t, mode), end in zip(changes, ends, strict=True))
+    following = [*changes, (math.inf, "")]
+    return tuple(Band(t, end, mode) for (t, mode), (end, _) in itertools.pairwise(following))
 
 
 def in_order(events: Iterable[Happening]) -> list[Happening]:

@@ -169,6 +169,12 @@ class Timeline:
             self._fresh.append(found)
             self.changes += 1
 
+    def clear(self) -> None:
+        """Forget every event."""
+        self._events, self._fresh, self._numbers, self.chosen = [], [], set(), None
+        self._t, self._modes, self._alarms = np.empty(0), (), ()
+        self.changes += 1
+
     def set_facts(self, facts: Facts) -> None:
         """What is known besides the events."""
         self.facts = facts
@@ -390,6 +396,8 @@ def _short(e: Happening) -> str:
     """The text beside a mark."""
     if e.lane is Lane.NOTE:
         return e.text
+    if e.shape is Shape.RING:
+        return "back to normal"
     if e.lane is Lane.ALARM:
         return e.text.partition(": ")[2] or e.text
     if e.kind == "mode":
