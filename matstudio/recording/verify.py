@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from matstudio.control import audit
+from matstudio.instruments.readers.child import limit
+from matstudio.instruments.readers.guard import CPU_S, MAX_BYTES, WALL_S
 from matstudio.session import layout
 from matstudio.session.damage import DAMAGE, one_line
 from matstudio.session.reader import Session, parse_event
@@ -49,6 +55,27 @@ class _Findings:
     def wrong(self, line: str) -> None:
         self.ok = False
         self.lines.append(f"WRONG: {line}")
+
+
+def verify_guarded(path: Path) -> Report:
+    """`verify` in a process of its own, which a file that crashes HDF5 ends instead of this one. It has the limits of
+    `instruments/readers/guard.py`.
+
+    Raises:
+        ValueError: as `verify`, or the process crashed or took too long; one line.
+    """
+    seconds = CPU_S + path.stat().st_size // (20 * 10**6)
+    command = [sys.executable, "-W", "ignore", "-m", "matstudio.recording.verify", str(path), str(seconds)]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=WALL_S + 2 * seconds)
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"{path}: damaged: no answer within {WALL_S + 2 * seconds} s") from None
+    if done.returncode < 0:
+        raise ValueError(f"{path}: damaged: reading it ended with {signal.Signals(-done.returncode).name}")
+    if done.returncode:
+        raise ValueError(" ".join(done.stderr.decode("utf-8", "replace").split()))
+    told = json.loads(done.stdout)
+    return Report(**told | {"lines": tuple(told["lines"])})
 
 
 def verify(path: Path | str) -> Report:
@@ -199,3 +226,20 @@ def _check_counts(session: Session, entries: Sequence[Mapping[str, Any]], found:
             found.say(f"{name}: {received} received, {recorded} recorded, {dropped} dropped")
     for what, n in told[-1].get("refused", {}).items():
         found.say(f"{what}: {n} not written, because the disk was too slow or failed")
+
+
+def _main() -> int:
+    """`python -m matstudio.recording.verify PATH SECONDS`: the report as JSON, or exit code 2 and one line."""
+    limit(int(sys.argv[2]), MAX_BYTES)
+    try:
+        report = verify(sys.argv[1])
+    except DAMAGE as error:
+        text = one_line(error)
+        print(text if sys.argv[1] in text else f"{sys.argv[1]}: damaged: {text}", file=sys.stderr)
+        return 2
+    print(json.dumps(asdict(report), default=str))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

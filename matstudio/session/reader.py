@@ -18,7 +18,7 @@ from matstudio.domain.estimate import Estimate, FrameRef, MaterialState, Model, 
 from matstudio.domain.frame import Axis, Frame, Kind
 from matstudio.domain.structure import SiteModel
 from matstudio.session import layout
-from matstudio.session.damage import check_sizes, naming
+from matstudio.session.damage import check_layout, naming
 from matstudio.session.recovery import Condition, condition, open_crashed
 
 T = TypeVar("T")
@@ -166,7 +166,7 @@ class Session:
         self.crashed = found is Condition.CRASHED
         self.file = file
         self._entry = entry = file[layout.ENTRY]
-        check_sizes(entry, path)
+        check_layout(entry, path)
         facts = entry["session"]
         self.description: Description = layout.description_from_json(layout.read_text(facts["description"]))
         self.origin = layout.read_text(entry["origin"])

@@ -50,7 +50,8 @@ def _names_itself() -> bool:
     return False
 
 
-def _limit(seconds: int, max_bytes: int) -> None:
+def limit(seconds: int, max_bytes: int) -> None:
+    """Bound this process: processor seconds, address space and files it writes of about `max_bytes`, no core file."""
     try:
         import resource
     except ImportError:  # Windows: the parent's time limit is what there is
@@ -159,7 +160,7 @@ def main() -> int:
     """Exit code 0, or 3 with one line in FOLDER/error.txt."""
     reader, path, folder, seconds, max_bytes, load = sys.argv[1:]
     _import(reader)
-    _limit(int(seconds), int(max_bytes))
+    limit(int(seconds), int(max_bytes))
     sys.addaudithook(_hook)
     os.environ["OMP_NUM_THREADS"] = "1"
     try:
