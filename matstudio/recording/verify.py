@@ -65,17 +65,27 @@ def verify_guarded(path: Path) -> Report:
         ValueError: as `verify`, or the process crashed or took too long; one line.
     """
     seconds = CPU_S + path.stat().st_size // (20 * 10**6)
-    command = [sys.executable, "-W", "ignore", "-m", "matstudio.recording.verify", str(path), str(seconds)]
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=WALL_S + 2 * seconds)
+        code, out, errors = _in_child([str(path), str(seconds)], WALL_S + 2 * seconds)
     except subprocess.TimeoutExpired:
         raise ValueError(f"{path}: damaged: no answer within {WALL_S + 2 * seconds} s") from None
-    if done.returncode < 0:
-        raise ValueError(f"{path}: damaged: reading it ended with {signal.Signals(-done.returncode).name}")
-    if done.returncode:
-        raise ValueError(" ".join(done.stderr.decode("utf-8", "replace").split()))
-    told = json.loads(done.stdout)
+    if code < 0:
+        raise ValueError(f"{path}: damaged: reading it ended with {signal.Signals(-code).name}")
+    if code:
+        raise ValueError(" ".join(errors.decode("utf-8", "replace").split()))
+    told = json.loads(out)
     return Report(**told | {"lines": tuple(told["lines"])})
+
+
+def _in_child(arguments: list[str], seconds: float) -> tuple[int, bytes, bytes]:
+    """Exit code (negative: the signal that ended it), output and error output of this module as a program.
+
+    Raises:
+        TimeoutExpired: it has not ended after `seconds`, and was killed.
+    """
+    command = [sys.executable, "-W", "ignore", "-m", "matstudio.recording.verify", *arguments]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds)
+    return done.returncode, done.stdout, done.stderr
 
 
 def verify(path: Path | str) -> Report:
