@@ -1,17 +1,21 @@
+import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from matstudio.bus import processes
-from matstudio.bus.messages import CommandClient, CommandServer, Publisher, Subscriber
+from matstudio.bus.messages import CommandClient, CommandError, CommandServer, Publisher, Subscriber
 from matstudio.bus.ring import RingWriter
 from matstudio.bus.rundir import DEVICE, MODELHOST, Run
 from matstudio.domain.device import Description, Stream
 from matstudio.domain.estimate import Estimate, Model, Quantity
 from matstudio.domain.frame import Axis, Frame, Kind
+from matstudio.modalities import base
+from matstudio.modalities.base import MODALITIES
 from matstudio.modelhost.host import Feed, ModelHost
 
 
@@ -64,6 +68,115 @@ def test_a_model_that_raises_is_shown_and_the_next_frame_is_taken(ring):
     assert feed.take().quantities["order_parameter"].value == 1.0
     assert feed.error == ""
     feed.ring.close()
+
+
+def test_every_frame_from_the_oldest_in_the_ring_on_is_analysed_skipped_or_failed(ring, tmp_path):
+    feed = Feed(Stream("spectrum", Kind.SPECTRUM, str(ring.path), 5.0, "x"), Mean())
+
+    def counts() -> tuple[int, int, int]:
+        assert feed.received == feed.analysed + feed.skipped + feed.failed
+        return feed.analysed, feed.skipped, feed.failed
+
+    def go_on(first: int, last: int, value: float = 1.0) -> None:
+        for seq in range(first, last + 1):
+            (again or ring).write(frame(seq, value))
+        rested(feed)
+        feed.take()
+
+    again = None
+    go_on(0, 11)  # the ring holds 8; those before them were never to be had
+    held = feed.received
+    assert counts() == (1, held - 1, 0)
+    assert 6 <= held <= 8
+    go_on(12, 14, float("nan"))
+    assert counts() == (1, held + 1, 1)
+    go_on(15, 40)
+    assert counts() == (2, held + 26, 1)
+    for seq in (41, 42):  # the device dies with these untaken, and comes back
+        ring.write(frame(seq))
+    again = RingWriter(tmp_path / "new.ring", 128, slots=8)
+    (tmp_path / "new.ring").replace(ring.path)
+    go_on(0, 19)
+    assert counts() == (3, held + 26 + 2 + 19, 1)
+    feed.close()
+    again.close()
+
+
+class Slow(Mean):
+    """A model that takes long to load, and one that cannot be loaded."""
+
+    name = "slow"
+    go = threading.Event()
+
+    def __init__(self) -> None:
+        assert self.go.wait(10)
+        super().__init__("slow")
+
+
+class Broken(Mean):
+    def __init__(self) -> None:
+        raise ValueError("weights: damaged: cut short")
+
+
+@pytest.fixture
+def hosted(runtime, monkeypatch):
+    """A host with one stream that may have three models and a fourth whose weights are absent."""
+    inverses = {n: f"{__name__}:{c.__name__}" for n, c in (("mean", Mean), ("slow", Slow), ("broken", Broken))}
+    modality = replace(MODALITIES[Kind.SPECTRUM], inverses=inverses | {"absent": "x:X"}, weights={"absent": "x.absent"})
+    monkeypatch.setitem(MODALITIES, Kind.SPECTRUM, modality)
+    monkeypatch.setattr(base, "load", lambda path: globals()[path.partition(":")[2]])
+    run = Run.create("twin")
+    made: list[ModelHost] = []
+
+    def host() -> ModelHost:
+        """Instead of the one before, if there was one."""
+        if made:
+            made.pop().close()
+        made.append(ModelHost(run))
+        stream = Stream("spectrum", Kind.SPECTRUM, str(run.ring("spectrum")), 5.0, "x")
+        made[-1]._feeds["spectrum"] = made[-1]._first(stream)
+        made[-1]._described = time.monotonic() + 60
+        return made[-1]
+
+    Slow.go.clear()
+    yield host
+    Slow.go.set()
+    made.pop().close()
+    run.remove()
+
+
+def settled(host: ModelHost) -> dict[str, Any]:
+    assert processes.wait_for(lambda: host.step() is None or not host.models()["spectrum"]["loading"], 5)
+    return host.models()["spectrum"]
+
+
+def test_the_old_model_goes_on_while_the_new_one_is_loaded_and_the_choice_outlives_the_host(hosted):
+    host = hosted()
+    assert host._choices() == {"spectrum": ("mean", "slow", "broken")}
+    began = time.perf_counter()
+    host._use("spectrum", "slow")
+    assert time.perf_counter() - began < 0.5
+    host.step()
+    assert (host.models()["spectrum"]["model"], host.models()["spectrum"]["loading"]) == ("mean", "slow")
+    Slow.go.set()
+    assert settled(host)["model"] == "slow"
+    after = hosted()
+    assert after.models()["spectrum"]["model"] == "mean"  # until the other is there
+    assert settled(after)["model"] == "slow"
+
+
+def test_a_model_that_cannot_be_loaded_is_refused_with_a_line_and_the_old_one_goes_on(hosted):
+    host = hosted()
+    host._use("spectrum", "broken")
+    told = settled(host)
+    assert (told["model"], told["error"]) == ("mean", "broken: weights: damaged: cut short")
+    for name in ("absent", "no such"):
+        with pytest.raises(CommandError, match=f"no model '{name}', only mean, slow, broken"):
+            host._use("spectrum", name)
+    with pytest.raises(CommandError, match="no stream 'image'"):
+        host._use("image", "mean")
+    host._use("spectrum", "mean")
+    assert settled(host)["error"] == ""
 
 
 def test_estimates_from_before_a_seek_are_not_fused(runtime):
