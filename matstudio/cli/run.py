@@ -138,9 +138,11 @@ def _loop(the_run: Run, arguments: argparse.Namespace, stop: threading.Event, fo
                 _screenshot(the_run, Path(arguments.screenshot).resolve(), supervisor)
             early = stop.is_set() and not late() and not watcher.complete()
             report = watcher.report(arguments, supervisor, early=early)
-        finally:
-            watcher.close()
             supervisor.stop()
+            watcher.settle(report)
+        finally:
+            supervisor.stop()
+            watcher.close()
         killed = supervisor.killed
     report["killed"] = killed
     if arguments.report:

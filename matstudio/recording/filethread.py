@@ -18,7 +18,7 @@ from matstudio.recording.writer import SessionWriter
 
 log = logging.getLogger(__name__)
 BACKLOG_BYTES = 256 * 1024 * 1024  # half a minute of the default streams
-FLUSH_S = 0.5  # a recorder that is killed loses this and what the flush itself takes: less than a second
+FLUSH_S = 0.25  # a recorder that is killed loses this and what a flush takes: on a busy machine less than a second
 SYNC_S = 10.0
 unclosed: list[Path] = []
 """Files that HDF5 could not close. It tries again when the interpreter ends, and crashes then (seen with HDF5 2.0)."""
