@@ -13,6 +13,10 @@ A drift that begins with the heating itself could pass for a factor. Against it 
 is described, with factors of 1 and drawn to the readings in minutes only (a Luenberger observer: D. G. Luenberger, IEEE
 Trans. Autom. Control 16 (1971) 596); how far the readings may stray from it follows from how well a description is
 trusted.
+
+A furnace that is warm at the first reading (the station was started again, say) may be on its way up or down, and what
+its heater did within its dead time is not known. Both are then begun when the dead time has passed, and nothing is
+concluded before the sensor has had four lags to show where the furnace is.
 """
 
 from __future__ import annotations
@@ -33,6 +37,7 @@ _FACTOR = (0.5, 1.6)
 _FORGET_S = 120.0  # in which the furnace as described is drawn to the readings
 _TRUST = 0.05  # of the described rise above ambient: the description's gain and time constant are true within 5 %
 _LEAST_K, _LEAST_NOISES = 5.0, 4.0  # what is never a drift: ambient, and so many deviations of the noise
+_WARM_K, _LAGS = 25.0, 4.0  # above ambient at the first reading; in which the sensor shows where the furnace is
 DEFAULT_NOISE_K = 0.3  # of a device that says that its readings are noisy, but not how much
 
 
@@ -99,6 +104,8 @@ class FurnaceObserver:
         self._described = (0.0, 0.0, 0.0)  # T, M (K) and dM/dt (K/s) as described
         self._strayed = 0.0
         self._read_at = 0.0
+        self._begun: float | None = None
+        self._warm = False
 
     @property
     def pulled(self) -> float:
@@ -168,9 +175,15 @@ class FurnaceObserver:
 
     def reading(self, t: float, y: float) -> None:
         """Take the reading `y` (K, finite) with source time `t`."""
-        if self._t is None:
+        if self._begun is None:
+            self._begun = t
+            self._warm = abs(y - self._f.ambient_K) > _WARM_K
+        known = self._begun + self._f.delay_s if self._warm else self._begun
+        if self._t is None or t < known:
             self._x = np.array([y, y, 1.0, 1.0])
             self._p = np.diag(np.square(_PRIOR))
+            if self._warm:
+                self._p[0, 0] = max(_PRIOR[0], self._f.gain_K / self._f.tau_s * self._f.lag_s) ** 2
             self._described = (y, y, 0.0)
             self._t = self._read_at = t
             return
@@ -185,6 +198,9 @@ class FurnaceObserver:
         self._x[2:] = np.minimum(np.maximum(self._x[2:], _FACTOR[0]), _FACTOR[1])
         p = self._p - np.outer(gain, self._p[1])
         self._p = (p + p.T) / 2
+        if self._warm and t < known + _LAGS * self._f.lag_s:
+            self._described, self._strayed = (float(self._x[0]), float(self._x[1]), speed), 0.0
+            return
         pull = float(gain[0]) * innovation
         self._pulls.append((t, pull))
         self._pulled += pull
