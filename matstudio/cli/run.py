@@ -150,9 +150,10 @@ def _loop(the_run: Run, arguments: argparse.Namespace, stop: threading.Event, fo
     if not report["problems"]:
         the_run.remove()
     print(Watcher.text(report))
-    for name, path in (("session", report["recording"].get("path")), ("report", arguments.report)):
-        if path:
-            print(f"{name}: {path}")
+    for path in report["recording"].get("paths", ()):
+        print(f"session: {path}")
+    if arguments.report:
+        print(f"report: {arguments.report}")
     if arguments.screenshot:
         print(f"screenshot: {arguments.screenshot}")
     if report["problems"]:

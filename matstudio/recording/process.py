@@ -125,6 +125,7 @@ class Recorder:
             "t": self.run.clock.now(),
             "state": self.state,
             "path": str(recording.path) if recording else None,
+            "paths": [str(p) for p in recording.paths] if recording else [],
             "since": recording.since if recording and self.state == "recording" else None,
             "bytes": size,
             "rate": rate,

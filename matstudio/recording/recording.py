@@ -23,7 +23,7 @@ from matstudio.session.reader import Session
 from matstudio.session.recovery import clear_write_flag
 
 log = logging.getLogger(__name__)
-FIRST_FRAMES_S = 2.0  # how long a file waits for the first frame of every stream
+FIRST_FRAMES_S = 3.0  # how long a file waits for the first frame of every stream: a ring holds as many seconds
 _NEXT = "the recording goes on in the next file"
 _WHOLE_RING = 1 << 20  # frames; more than any ring holds
 
