@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QCloseEvent
@@ -33,14 +32,12 @@ from matstudio.ui.session import Session
 from matstudio.ui.settings import WindowSettings
 from matstudio.ui.stage import Stage
 from matstudio.ui.streams import StreamDocks, StreamView
+from matstudio.ui.structure_dock import StructureDock
 from matstudio.ui.theme import Theme
 from matstudio.ui.timeline import TimelineControl
 from matstudio.ui.trends_dock import TrendsView
 from matstudio.workers.commands import Result
 from matstudio.workers.frames import StreamStats
-
-if TYPE_CHECKING:
-    from matstudio.widgets.structure_canvas import StructureCanvas
 
 logger = logging.getLogger(__name__)
 REFRESH_MS, TREND_EVERY = 200, 5
@@ -74,7 +71,7 @@ class MainWindow(QMainWindow):
         self._entries: list[log.Entry] = []
         self._build()
         self._connect()
-        self.actions_ = menu.build(self, self._timeline.actions())
+        self.actions_ = menu.build(self, (*self._timeline.actions(), *self.structure.actions()))
         bar = self.menuBar()
         self.actions_.attach(
             self, {name: bar.addMenu(name) for name in ("File", "View", "Control", "Record", "Timeline")}
@@ -199,9 +196,7 @@ class MainWindow(QMainWindow):
             self.kept.keep_layout(Layout(stage.names, tuple(sorted(stage.closed())), state, place))
         self.hide()
         self.session.stop()
-        canvas = self._structure
-        if canvas is not None:
-            canvas.shutdown()
+        self.structure.shutdown()
         event.accept()
         super().closeEvent(event)
 
@@ -242,9 +237,7 @@ class MainWindow(QMainWindow):
         column.setSpacing(0)
         column.addWidget(self._header)
         column.addLayout(strip)
-        self._structure: StructureCanvas | None = None
-        self._structure_box = QWidget()
-        QVBoxLayout(self._structure_box).setContentsMargins(0, 0, 0, 0)
+        self.structure = StructureDock(self.notice)
         self._process = ProcessView(self.session.live)
         self._timeline = TimelineControl(self.session, self)
         replays = self.session.run.instrument.partition(":")[0] == "replay"
@@ -255,7 +248,7 @@ class MainWindow(QMainWindow):
             "Image": kinds[Kind.IMAGE],
             "Diffraction": kinds[Kind.DIFFRACTION],
             "Spectrum": kinds[Kind.SPECTRUM],
-            "Structure": Dock("structure", "Structure", self._structure_box, self),
+            "Structure": Dock("structure", "Structure", self.structure, self),
             "Process control": Dock("process", "Process control", self._process, self),
             "Trends": Dock("trends", "Trends", self._trend_view, self),
             "Timeline": Dock("timeline", "Timeline", self._timeline.view, self),
@@ -308,17 +301,14 @@ class MainWindow(QMainWindow):
 
     def _prepare(self) -> None:
         """Make what takes long to import, once."""
-        if self._structure is not None:
+        if self.structure.canvas is not None:
             return
-        from matstudio.widgets.structure_canvas import StructureCanvas, gl_renderer
+        from matstudio.widgets.structure_canvas import gl_renderer
 
         renderer = gl_renderer()
         soft = any(name in renderer.lower() for name in ("llvmpipe", "softpipe", "swrast", "software"))
         self._gl = f"GL {'software' if soft else 'hardware'}" if renderer else "GL none"
-        canvas = self._structure = StructureCanvas()
-        layout = self._structure_box.layout()
-        if layout is not None:
-            layout.addWidget(canvas)
+        self.structure.prepare()
         for view in self._streams.views():
             view.prepare()
         if self._timer.isActive():
@@ -380,12 +370,13 @@ class MainWindow(QMainWindow):
                 view.tell(age)
 
     def _show_structure(self, structure: SiteModel) -> None:
-        """Draw the atoms, once a second at most: a drawing of 16,384 takes 30-90 ms where OpenGL is software."""
+        """Show the atoms, once a second at most: more would not be seen, and OpenGL by software costs a core."""
         now = self.session.live.now()
-        if self._structure is None or self.paused or now - self._drawn < STRUCTURE_S:
+        if self.paused or now - self._drawn < STRUCTURE_S:
+            return
+        if not self.structure.show_structure(structure):
             return
         self._drawn = now
-        self._structure.set_structure(structure)
         if not self._had_structure:
             self._had_structure = True
             self.docks["Structure"].show()

@@ -1,37 +1,17 @@
-"""Colours of atoms, and which atoms lie at a surface. numpy only."""
+"""Colours of sites, which of them lie at a surface, bonds and boxes. numpy; scipy where bonds are asked for."""
 
 from __future__ import annotations
 
-import colorsys
 import math
 
 import numpy as np
 
+from matstudio.widgets.elements import bondable, radius, species_colour
+
 BY = ("species", "occupancy", "uncertainty")
-_SPECIES = {
-    "Au": "#efb23c",
-    "Cu": "#c8754a",
-    "Ti": "#a5b0ba",
-    "O": "#e0524d",
-    "Sr": "#5fb45f",
-    "Mo": "#4fa3ad",
-    "S": "#d9cf3f",
-    "Pt": "#b9bdd6",
-    "Fe": "#d0743c",
-    "C": "#7d7d7d",
-    "Si": "#c8a78a",
-}
 _RAMP = np.array(
     [[0.27, 0.0, 0.33], [0.23, 0.32, 0.55], [0.13, 0.57, 0.55], [0.37, 0.79, 0.38], [0.99, 0.91, 0.14]], np.float32
 )
-
-
-def species_colour(symbol: str) -> tuple[float, float, float]:
-    """Red, green and blue (0..1) of an element; one without a colour of its own gets one made from its letters."""
-    text = _SPECIES.get(symbol)
-    if text is None:
-        return colorsys.hls_to_rgb(sum((i + 1) * ord(c) for i, c in enumerate(symbol)) * 0.381 % 1.0, 0.6, 0.55)
-    return int(text[1:3], 16) / 255, int(text[3:5], 16) / 255, int(text[5:7], 16) / 255
 
 
 def ramp(values: np.ndarray) -> np.ndarray:
@@ -103,3 +83,24 @@ def box_edges(cell: np.ndarray, origin: np.ndarray) -> np.ndarray:
         (a, b) for n, a in enumerate(corners) for b in corners[n + 1 :] if math.isclose(float(np.abs(a - b).sum()), 1.0)
     ]
     return np.array(ends, float).reshape(-1, 3) @ np.asarray(cell, float) + origin
+
+
+def bonds(positions: np.ndarray, species: tuple[str, ...], kinds: np.ndarray, slack: float = 1.15) -> np.ndarray:
+    """Pairs of sites that are as near as their covalent radii, (B, 2) int.
+
+    Args:
+        positions: (N, 3), Å.
+        species: K symbols. Where there are nonmetals among them, metals are not bonded with one another.
+        kinds: (N,) which of the species each site has.
+        slack: bonded up to this times the sum of the radii. Not across the borders of the box.
+    """
+    from scipy.spatial import cKDTree
+
+    radii = np.array([radius(s) for s in species])
+    allowed = np.array([[bondable(a, b, species) for b in species] for a in species])
+    present = radii[np.unique(kinds)] if len(kinds) else radii
+    pairs = cKDTree(positions).query_pairs(2 * slack * float(present.max()), output_type="ndarray")
+    i, j = pairs.T
+    apart = np.linalg.norm(positions[i] - positions[j], axis=1)
+    near = (apart < slack * (radii[kinds[i]] + radii[kinds[j]])) & (apart > 0.4)  # less: two halves of a split site
+    return pairs[near & allowed[kinds[i], kinds[j]]]

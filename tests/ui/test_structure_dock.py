@@ -1,0 +1,78 @@
+"""The structure's dock: its actions, and files from it, with and without OpenGL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from matstudio.domain.structure import SiteModel
+from matstudio.ui.structure_dock import StructureDock
+
+MODEL = SiteModel(
+    np.eye(3) * 8,
+    np.array([[0.0, 0, 0], [4.0, 4, 0], [4.0, 0, 4], [0, 4.0, 4]]),
+    ("Au", "Cu"),
+    np.array([[0.9, 0.1], [0, 1], [0, 1], [0, 1]]),
+    np.full(4, 0.1),
+)
+
+
+@pytest.fixture
+def told() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def dock(qtbot, told: list[str]):
+    made = StructureDock(told.append)
+    qtbot.addWidget(made, before_close_func=lambda d: d.shutdown())
+    made.resize(500, 400)
+    made.show()
+    return made
+
+
+def test_nothing_can_be_done_before_there_is_a_structure(dock: StructureDock) -> None:
+    assert not any(a.when() for a in dock.actions())
+    assert not dock.show_structure(MODEL)
+    dock.prepare()
+    assert dock.show_structure(MODEL)
+    ids = {a.id: a for a in dock.actions()}
+    assert ids["structure.save"].when()
+    assert ids["structure.view.along a"].when() == dock.canvas.has_gl  # without OpenGL only the file can be written
+
+
+def test_actions_change_the_view(dock: StructureDock) -> None:
+    dock.prepare()
+    dock.show_structure(MODEL)
+    ids = {a.id: a for a in dock.actions()}
+    for name in ("structure.bonds", "structure.perspective"):
+        assert not ids[name].checked()
+        ids[name].run()
+        assert ids[name].checked()
+    ids["structure.colour.occupancy"].run()
+    assert ids["structure.colour.occupancy"].checked()
+    assert not ids["structure.colour.species"].checked()
+    said: list[str] = []
+    dock.canvas.info.connect(said.append)
+    ids["structure.view.along b"].run()
+    assert said == ["4 sites along b"]
+
+
+def test_files_are_written_and_told(dock: StructureDock, told: list[str], qtbot, tmp_path: Path) -> None:
+    dock.prepare()
+    dock.show_structure(MODEL)
+    dock.write(MODEL, tmp_path / "s.cif")
+    dock.write(MODEL, tmp_path / "s.doc")
+    assert told == [
+        "s.cif: writing 4 sites …",
+        "s.doc: a structure is written as .cif, .xyz, .extxyz",
+    ]
+    qtbot.waitUntil(lambda: len(told) == 3, timeout=30000)
+    assert told[2] == "s.cif: saved"
+    assert (tmp_path / "s.cif").exists()
+    dock.save(tmp_path / "s.png", 1)
+    qtbot.waitUntil(lambda: len(told) == 4, timeout=15000)
+    assert told[3] == ("s.png: saved" if dock.canvas.has_gl else "s.png: No OpenGL: the 3D view needs it")
+    assert (tmp_path / "s.png").exists() == dock.canvas.has_gl
