@@ -215,7 +215,7 @@ class TimelineControl(QObject):
         if not self._loaded or int(state.get("events") or 0) > self._have:
             self._ask()
         if self._wanted is None and not self.view.canvas.dragging() and self._loaded:
-            self.model.now = float(state.get("recorded_start") or 0.0) + float(state.get("position") or 0.0)
+            self.model.advance(float(state.get("recorded_start") or 0.0) + float(state.get("position") or 0.0))
             self.view.follow()
         elif not self._seeking:
             self._wanted = None
@@ -263,7 +263,8 @@ class TimelineControl(QObject):
 
     def _sample(self) -> None:
         live = self._session.live
-        now = self.model.now = live.run.clock.now()
+        now = live.run.clock.now()
+        self.model.advance(now)
         for name, value in (
             ("temperature", live.reading("temperature")),
             ("order_parameter", live.fused("order_parameter")),

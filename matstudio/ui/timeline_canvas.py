@@ -270,7 +270,8 @@ class TimelineCanvas(QWidget):
                 painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
                 continue
             draw_shape(painter, mark.shape, QPointF(x, top + high / 2), ink, colours)
-            self._label(painter, mark.text, x + _MARK + 3, limit - x - 2 * _MARK, top, colours.text, colours, high)
+            left = x + _MARK + (6 if mark.shape is Shape.FLAG else 3)
+            self._label(painter, mark.text, left, limit - left - 3, top, colours.text, colours, high)
 
     def _draw_frames(self, painter: QPainter, picture: Picture, colours: Scheme) -> None:
         top = self._bottom() + _GAP

@@ -37,7 +37,7 @@ class TimelineView(QWidget):
         self._shown: list[Happening] = []
         self._drawn = (-1, "")
         self._table = Table(("Run time", "Clock", "What", "Who and event"), self)
-        self._rows = table_view(self._table, ("00:00:00.0", "00:00:00", "acknowledge"))
+        self._rows = table_view(self._table, ("00:00:00.0", "00:00:00", "bookmark"))
         self._rows.clicked.connect(self._picked)
         self._rows.activated.connect(self._picked)
         head = QHBoxLayout()
@@ -83,7 +83,7 @@ class TimelineView(QWidget):
         parts.addWidget(self.canvas)
         parts.addWidget(self._rows)
         parts.setStretchFactor(0, 1)
-        parts.setSizes([780, 400])
+        parts.setSizes([700, 470])
         parts.setChildrenCollapsible(False)
         box = QVBoxLayout(self)
         box.setContentsMargins(2, 0, 2, 2)

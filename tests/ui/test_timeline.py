@@ -141,6 +141,20 @@ def test_zoom_keeps_its_place_and_all_is_shown_again(replay):
         assert high > 0
 
 
+def test_the_view_goes_along_only_where_it_shows_the_present(replay):
+    replay.now = 19.0
+    replay.zoom(0.1, 20.0)
+    low, high = replay.view
+    replay.advance(high - 0.1)
+    assert replay.view == (low, high)
+    replay.advance(high + 0.1)
+    assert replay.view[0] < high + 0.1 < replay.view[0] + 0.2 * (high - low)
+    before = replay.view
+    replay.now = 0.0
+    replay.advance(1.0)
+    assert replay.view == before
+
+
 def test_entries_come_once_and_in_any_order():
     made = Timeline(live=True)
     made.add(SESSION[4:])

@@ -215,6 +215,14 @@ class Timeline:
         margin = 0.01 * (end - start)
         return start - margin, end + margin
 
+    def advance(self, now: float) -> None:
+        """The run time that is shown is now `now`; the view goes along where it had the last one."""
+        low, high = self.view
+        if self._view is not None and low <= self.now <= high and not low <= now <= high:
+            self._view = (now - 0.1 * (high - low), now + 0.9 * (high - low))
+            self.changes += 1
+        self.now = now
+
     def show_all(self) -> None:
         """Have everything in view again."""
         self._view = None
@@ -379,7 +387,7 @@ class Timeline:
         least = 1.0 if name == "temperature" else 0.02
         middle, span = (low + high) / 2, max(high - low, least)
         symbol, unit = CURVES[name]
-        digits = 0 if name == "temperature" else 2
+        digits = 0 if name == "temperature" else 3
         text = f"{symbol} {low:.{digits}f} to {high:.{digits}f} {unit}".rstrip()
         return Curve(t, (value - middle) / span + 0.5, text)
 
