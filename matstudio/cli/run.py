@@ -20,7 +20,7 @@ from matstudio.cli.display import virtual_display
 from matstudio.cli.files import existing, writable
 from matstudio.cli.main import CheckFailed, UsageError
 from matstudio.cli.report import Watcher
-from matstudio.cli.supervise import KEEP_RUNNING, MODULES, Supervisor
+from matstudio.cli.supervise import KEEP_RUNNING, MODULES, OPEN_NEXT, Supervisor
 
 _START_S = 20.0
 """A run that is shorter than its start lasts until every process has done something, this long at most."""
@@ -54,9 +54,28 @@ def run(arguments: argparse.Namespace) -> int:
         if number is not None and (name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN):  # nohup
             signal.signal(number, lambda *_: stop.set())
     try:
-        return _loop(the_run, arguments, stop, found)
+        files = _loop(the_run, arguments, stop, found)
     finally:
         the_run.forget(LAUNCHER)
+    return _next(files, arguments)
+
+
+def _next(files: str, arguments: argparse.Namespace) -> int:
+    """Open what the operator chose in the window of the run that has ended, if anything."""
+    if not files:
+        return 0
+    fresh = {"instrument": files, "record": None, "report": None, "duration": None, "mode": None, "speed": 1.0}
+    return run(argparse.Namespace(**vars(arguments) | fresh))
+
+
+def _chosen(the_run: Run) -> str:
+    """What is to be opened next, as an instrument; "" where that cannot be read."""
+    try:
+        paths = json.loads((the_run.path / "open.json").read_text())
+    except (OSError, ValueError) as error:
+        print(f"what was to be opened is lost: {error}", file=sys.stderr)
+        return ""
+    return "replay:" + os.pathsep.join(str(p) for p in paths)
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -94,13 +113,16 @@ def _attach(going: Run, arguments: argparse.Namespace) -> int:
     print(f"run {going.id} goes on; the window attaches to it", flush=True)
     from matstudio.ui import app
 
-    if app.studio(going) == app.STOP_RUN:
+    code = app.studio(going)
+    files = _chosen(going) if code == app.OPEN_NEXT else ""
+    if code in (app.STOP_RUN, app.OPEN_NEXT):
         control.end(going)
-    return 0
+    return _next(files, arguments)
 
 
-def _loop(the_run: Run, arguments: argparse.Namespace, stop: threading.Event, found: list[str]) -> int:
-    windowed = not arguments.headless
+def _loop(the_run: Run, arguments: argparse.Namespace, stop: threading.Event, found: list[str]) -> str:
+    """Until the run ends; returns what is to be opened next, as an instrument, or ""."""
+    windowed, files = not arguments.headless, ""
     with virtual_display(wanted=not windowed and bool(arguments.screenshot)) as env:
         names = [n for n in MODULES if n != STUDIO]
         supervisor = Supervisor(the_run, names, env)
@@ -131,6 +153,7 @@ def _loop(the_run: Run, arguments: argparse.Namespace, stop: threading.Event, fo
                 if windowed and code is not None:
                     keep = code == KEEP_RUNNING or code < 0
                     if not keep:
+                        files = _chosen(the_run) if code == OPEN_NEXT else ""
                         break
                     windowed = False
                     print("the run goes on without a window; `matstudio` opens one, `matstudio stop` ends it")
@@ -156,9 +179,9 @@ def _loop(the_run: Run, arguments: argparse.Namespace, stop: threading.Event, fo
         print(f"report: {arguments.report}")
     if arguments.screenshot:
         print(f"screenshot: {arguments.screenshot}")
-    if report["problems"]:
+    if report["problems"] and not files:
         raise CheckFailed("; ".join(report["problems"]))
-    return 0
+    return files
 
 
 def _screenshot(the_run: Run, path: Path, supervisor: Supervisor) -> None:

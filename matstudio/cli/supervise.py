@@ -21,8 +21,8 @@ MODULES = {
     RECORDER: "matstudio.recording",
     STUDIO: "matstudio.ui",
 }
-KEEP_RUNNING = 10
-"""Exit code of a studio whose operator wants the run to go on."""
+KEEP_RUNNING, OPEN_NEXT = 10, 11
+"""Exit codes of a studio whose operator wants the run to go on, or other files opened in its place."""
 DEADLINE_S = {MODELHOST: 15.0}
 """A process that is silent for longer is killed; the others are only reported."""
 SILENT_S = 5.0

@@ -100,6 +100,13 @@ class Actions:
             self._place(action, window)
         self.refresh()
 
+    def submenu(self, menu: str, title: str) -> QMenu:
+        """After `attach`: a menu in a menu, that someone else fills, below its first entry."""
+        made = QMenu(title, self._menus[menu])
+        entries = self._menus[menu].actions()
+        self._menus[menu].insertMenu(entries[1] if len(entries) > 1 else entries[0], made)
+        return made
+
     def _place(self, action: Action, window: QWidget) -> None:
         top, _, sub = action.menu.partition("/")
         if action.menu not in self._menus:

@@ -18,7 +18,7 @@ from matstudio.ui.main_window import MainWindow
 from matstudio.ui.theme import Theme, apply
 
 log = logging.getLogger(__name__)
-STOP_RUN, KEEP_RUNNING = 0, 10
+STOP_RUN, KEEP_RUNNING, OPEN_NEXT = 0, 10, 11
 SERVE_MS = 100
 
 
@@ -47,7 +47,8 @@ def run_studio(
         theme: colours; default: those of the settings.
 
     Returns:
-        `STOP_RUN` where the run is to be stopped, `KEEP_RUNNING` where it goes on, 3: no screenshot could be made.
+        `STOP_RUN` where the run is to be stopped, `KEEP_RUNNING` where it goes on, `OPEN_NEXT` where
+        it is to be stopped and files are to be opened, 3: no screenshot could be made.
     """
     app = application()
     window = MainWindow(run, theme, ask=duration is None)
@@ -95,7 +96,7 @@ def run_studio(
         app.processEvents()
     if failed:
         return 3
-    return KEEP_RUNNING if window.keep_running else STOP_RUN
+    return OPEN_NEXT if window.open_next else KEEP_RUNNING if window.keep_running else STOP_RUN
 
 
 def main(argv: list[str]) -> int:

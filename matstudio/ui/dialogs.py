@@ -33,6 +33,28 @@ def save_as(parent: QWidget, title: str, start: Path, kind: str, done: Callable[
     return _show(dialog)
 
 
+def open_files(parent: QWidget, title: str, folder: Path, done: Callable[[list[str]], object]) -> QFileDialog:
+    """Ask for one or more files to read."""
+    dialog = QFileDialog(parent, title, str(folder))
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+    dialog.filesSelected.connect(done)
+    return _show(dialog)
+
+
+def replacing(parent: QWidget, what: str, done: Callable[[], object]) -> QMessageBox:
+    """Ask whether the run is to end for files that are opened; `done` is called if so."""
+    box = QMessageBox(parent)
+    box.setWindowTitle("MatStudio")
+    box.setText(f"Stop this run and open {what}?")
+    box.setInformativeText("The run is in OFF and is not being recorded. Its window and its log close with it.")
+    agreed = box.addButton("Stop and open", QMessageBox.ButtonRole.AcceptRole)
+    cancel = box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(cancel)
+    box.setEscapeButton(cancel)
+    agreed.clicked.connect(lambda: done())
+    return _show(box)
+
+
 def leaving(parent: QWidget, done: Callable[[bool], object]) -> QMessageBox:
     """Ask what becomes of the run; `done` is called with whether it goes on, or not at all."""
     box = QMessageBox(parent)

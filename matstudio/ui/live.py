@@ -16,6 +16,7 @@ from matstudio.domain.process import Limits, Mode, Quality, Reading
 SILENT_S = 1.0
 STALE_S = 1.0
 STATE_STALE_S = 5.0
+MODELS_SILENT_S = 5.0
 CLOSED = (Mode.PID, Mode.ADVISE, Mode.POLICY, Mode.HOLD)
 
 
@@ -34,6 +35,8 @@ class Value:
 class Live:
     """The newest of everything the run's processes said, and when (real time, seconds).
 
+    `choices` are the models that each stream is offered.
+
     Args:
         run: the run.
         now: real time; for tests.
@@ -47,6 +50,7 @@ class Live:
     state: MaterialState | None = None
     estimates: dict[str, Estimate] = field(default_factory=dict)
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     recording: Mapping[str, Any] = field(default_factory=dict)
     heard: dict[str, float] = field(default_factory=dict)
     began: float = field(default=0.0)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QTimer
-from PySide6.QtGui import QCloseEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QMessageBox, QVBoxLayout, QWidget
 
 from matstudio.bus.rundir import Run
@@ -24,8 +25,10 @@ from matstudio.ui.header import Banner, HeaderView
 from matstudio.ui.kept import Kept
 from matstudio.ui.layout import VERSION, Layout
 from matstudio.ui.log_dock import LogView
-from matstudio.ui.parts import Dock, Elided, Notice
-from matstudio.ui.present import counts, header, log, process, status_line
+from matstudio.ui.opening import Opener, dropped
+from matstudio.ui.parts import Dock, Elided, Notice, Words
+from matstudio.ui.present import counts, header, log, process, processes, status_line
+from matstudio.ui.present.models import model_line
 from matstudio.ui.present.trends import Trends
 from matstudio.ui.process_dock import ProcessView
 from matstudio.ui.session import Session
@@ -47,7 +50,8 @@ STATUS_EVENTS = 100
 
 
 class MainWindow(QMainWindow):
-    """One window on one run. `keep_running` tells, after it was closed, what the operator wants of the run."""
+    """One window on one run. After it was closed, `keep_running` tells what the operator wants of the run, and
+    `open_next` that files are to be opened in its place (see `opening.NEXT`)."""
 
     def __init__(self, run: Run, look: Theme | None = None, *, ask: bool = True) -> None:
         super().__init__()
@@ -56,7 +60,7 @@ class MainWindow(QMainWindow):
         self.kept = Kept(run.instrument.partition(":")[0])
         self.settings = self.kept.settings()
         self.theme, self.colormap, self.paused = look or self.settings.theme, self.settings.colour_map, False
-        self.keep_running = False
+        self.keep_running, self.open_next = False, False
         self._ask = ask
         self._question: QMessageBox | None = None
         self._trends = Trends()
@@ -66,9 +70,13 @@ class MainWindow(QMainWindow):
         self._gl = ""
         self._ticks = 0
         self._mode: Mode | None = None
+        self._failed = ""
+        self._refused: dict[str, str] = {}
         self._drawn = -math.inf
         self._had_structure = False
         self._entries: list[log.Entry] = []
+        self.opener = Opener(self)
+        self.setAcceptDrops(True)
         self._build()
         self._connect()
         self.actions_ = menu.build(self, (*self._timeline.actions(), *self.structure.actions()))
@@ -76,6 +84,8 @@ class MainWindow(QMainWindow):
         self.actions_.attach(
             self, {name: bar.addMenu(name) for name in ("File", "View", "Control", "Record", "Timeline")}
         )
+        recent = self.actions_.submenu("File", "Open recent")
+        recent.aboutToShow.connect(lambda: self.opener.fill(recent))
         self._timer = QTimer(self, interval=REFRESH_MS)
         self._timer.timeout.connect(self.refresh)
         self._quiet = QTimer(self, singleShot=True, interval=NOTICE_MS)
@@ -105,6 +115,8 @@ class MainWindow(QMainWindow):
         self._timeline.refresh()
         self.docks["Timeline"].set_line(self._timeline.line())
         self._bar.set_text(status_line.bar(live, self._stats, self.session.last_machine, self._gl))
+        machine = self.session.last_machine
+        self._alive.show_states(processes.states(live, None if machine is None else machine.alive))
         self._ticks += 1
         self._trends.sample(live)
         if self._ticks % TREND_EVERY == 0:
@@ -112,6 +124,7 @@ class MainWindow(QMainWindow):
             self.docks["Trends"].set_line(f"last {span / 60:g} min")
             self._tell_structure()
             self._counts.show_counts(counts.counts(live, self._stats))
+            self._tell_models()
 
     def set_theme(self, look: Theme) -> None:
         """Change the colours of the whole application."""
@@ -181,6 +194,14 @@ class MainWindow(QMainWindow):
         self._ask = False
         self.close()
 
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if dropped(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        event.acceptProposedAction()
+        self.opener.open(dropped(event))
+
     def closeEvent(self, event: QCloseEvent) -> None:
         if self._ask:
             event.ignore()
@@ -190,6 +211,7 @@ class MainWindow(QMainWindow):
             return
         self._timer.stop()
         self._quiet.stop()
+        self.opener.stop()
         if not self.session.run.headless:
             stage = self._stage
             state, place = bytes(stage.saveState(VERSION).data()), bytes(self.saveGeometry().data())
@@ -209,8 +231,7 @@ class MainWindow(QMainWindow):
                 self.kept.refuse_layout("not understood")
         for line in self.kept.refused:
             self.tell(line)
-        for view in self._streams.views():
-            view.set_colormap(self.colormap)
+        self.set_colormap(self.colormap)
 
     def _left(self, keep_running: bool) -> None:
         self.keep_running = keep_running
@@ -242,7 +263,7 @@ class MainWindow(QMainWindow):
         self._timeline = TimelineControl(self.session, self)
         replays = self.session.run.instrument.partition(":")[0] == "replay"
         self._trend_view, self._log, self._counts = TrendsView(), LogView(replays), CountsView()
-        kinds = {kind: Dock(kind.value, kind.value.capitalize(), StreamView(kind), self) for kind in Kind}
+        kinds = {kind: self._stream_dock(kind.value, kind.value.capitalize(), kind) for kind in Kind}
         self._streams = StreamDocks(kinds)
         self.docks = {
             "Image": kinds[Kind.IMAGE],
@@ -268,7 +289,8 @@ class MainWindow(QMainWindow):
         box.addWidget(top)
         box.addLayout(around, 1)
         self.setCentralWidget(whole)
-        self._bar = Elided()
+        self._bar, self._alive = Elided(), Words()
+        self.statusBar().addWidget(self._alive)
         self.statusBar().addWidget(self._bar, 1)
         self.statusBar().setContentsMargins(8, 0, 8, 0)
         self.statusBar().setSizeGripEnabled(False)
@@ -282,7 +304,7 @@ class MainWindow(QMainWindow):
         session.changed.connect(self._changed)
         session.frames.frame.connect(self._frame)
         session.frames.stats.connect(self._told_stats)
-        session.messages.entries.connect(lambda new: self._entries.extend(log.entry(e) for e in new))
+        session.messages.entries.connect(self._logged)
         commands.result.connect(self._answered)
         self._header.mode_wanted.connect(lambda mode: commands.station("mode", mode=mode))
         self._header.take_over.connect(lambda: self.actions_.trigger("control.take_over"))
@@ -320,6 +342,12 @@ class MainWindow(QMainWindow):
             self._described()
         elif topic == "models":
             self._rates = self._analysed.update(live)
+            self._tell_models()
+        elif topic == "recording":
+            failed = str(live.recording.get("error") or "") if live.recording.get("state") == "failed" else ""
+            if failed and failed != self._failed:
+                self.tell(f"recorder: {failed}")
+            self._failed = failed
         elif topic == "estimate":
             for stream, estimate in live.estimates.items():
                 self._estimate(stream, estimate)
@@ -338,13 +366,39 @@ class MainWindow(QMainWindow):
         if description is None:
             return
         for stream in self._streams.assign(description.streams):
-            view = StreamView(stream.kind)
-            view.set_colormap(self.colormap)
-            dock = Dock(f"stream.{stream.name}", stream.title, view, self._stage)
+            dock = self._stream_dock(f"stream.{stream.name}", stream.title, stream.kind)
             self._stage.add(stream.name, stream.kind, dock)
             self._streams.put(stream, dock)
+            self.set_colormap(self.colormap)
             self.actions_.add(menu.dock_action(stream.title, dock))
         self._stage.suit(description, structure=self._had_structure)
+
+    def _logged(self, new: Sequence[Mapping[str, Any]]) -> None:
+        """Events of the audit log; what has just become of a process is shown above too."""
+        self._entries.extend(log.entry(e) for e in new)
+        for event in new:
+            if log.is_news(event, time.time()):
+                self.notice(str(event["text"]))
+
+    def _stream_dock(self, key: str, title: str, kind: Kind) -> Dock:
+        view = StreamView(kind)
+        view.model.chosen.connect(lambda model: self._choose(view, model))
+        return Dock(key, title, view, self, view.model)
+
+    def _choose(self, view: StreamView, model: str) -> None:
+        if view.stream is not None:
+            self.session.commands.models("use", stream=view.stream.name, model=model)
+
+    def _tell_models(self) -> None:
+        live = self.session.live
+        for view in self._streams.views():
+            if view.stream is not None:
+                line = model_line(live, view.stream.name)
+                view.model.show_model(line)
+                if line.tip != self._refused.get(view.stream.name, ""):
+                    self._refused[view.stream.name] = line.tip
+                    if line.tip:
+                        self.notice(f"{view.stream.name}: {line.tip}")
 
     def _frame(self, frame: Frame) -> None:
         view = self._streams.view(frame.stream)
@@ -391,6 +445,9 @@ class MainWindow(QMainWindow):
         card = None
         if result.name in ("setpoint", "output"):
             card = self._process.card_of(str(result.fields.get("name")))
+        if result.name == "use" and not result.error:
+            text = "{stream}: model {model} chosen".format(**result.fields)
+            self.session.commands.station("event", text=text)
         if not result.error:
             if card is not None:
                 card.accept()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QFontMetricsF, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
@@ -17,6 +19,8 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+
+from matstudio.ui.present.processes import State
 
 
 def label(text: str = "", role: str = "") -> QLabel:
@@ -80,10 +84,34 @@ class Elided(QWidget):
         painter.end()
 
 
+class Words(QWidget):
+    """Words in a row, each with a level of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(0, 0, 8, 0)
+        self._row.setSpacing(10)
+        self._labels: list[QLabel] = []
+
+    def show_states(self, states: Sequence[State]) -> None:
+        """Show one word for each state."""
+        while len(self._labels) < len(states):
+            self._labels.append(label())
+            self._row.addWidget(self._labels[-1])
+        for word, state in zip(self._labels, states, strict=False):
+            word.setText(state.text)
+            restyle(word, "role", state.level or "dim")
+
+    def text(self) -> str:
+        """All words."""
+        return "  ".join(word.text() for word in self._labels)
+
+
 class DockTitle(QFrame):
     """Title bar of a dock: name at the left, what it does now at the right, float and close."""
 
-    def __init__(self, dock: QDockWidget, name: str) -> None:
+    def __init__(self, dock: QDockWidget, name: str, extra: QWidget | None) -> None:
         super().__init__(dock)
         self.setObjectName("dockTitle")
         self._dock = dock
@@ -94,6 +122,8 @@ class DockTitle(QFrame):
         row.setSpacing(6)
         row.addWidget(self.name)
         row.addWidget(self.line, 1)
+        if extra is not None:
+            row.addWidget(extra)
         for pixmap, tip, do in (
             (QStyle.StandardPixmap.SP_TitleBarNormalButton, "Float, or put back", self._float),
             (QStyle.StandardPixmap.SP_TitleBarCloseButton, "Close (View opens it again)", dock.close),
@@ -112,13 +142,13 @@ class DockTitle(QFrame):
 
 
 class Dock(QDockWidget):
-    """A dock with our title bar around one widget."""
+    """A dock with our title bar around one widget; `extra` stands in the title."""
 
-    def __init__(self, key: str, name: str, inner: QWidget, parent: QWidget) -> None:
+    def __init__(self, key: str, name: str, inner: QWidget, parent: QWidget, extra: QWidget | None = None) -> None:
         super().__init__(name, parent)
         self.setObjectName(f"dock.{key}")
         self.key = key
-        self.title = DockTitle(self, name)
+        self.title = DockTitle(self, name, extra)
         self.setTitleBarWidget(self.title)
         frame = QFrame()
         frame.setObjectName("dock")

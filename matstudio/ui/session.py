@@ -51,6 +51,7 @@ class Session(QObject):
         for topic in ("status", "readings", "state", "models", "recording", "estimate"):
             getattr(self.messages, topic).connect(lambda value, topic=topic: self._take(topic, value))
         self.commands.description.connect(self._describe)
+        self.commands.choices.connect(lambda value: self._take("choices", value))
         self.commands.recording.connect(lambda value: self._take("recording", value))
         self.messages.machine.connect(self._machine)
 

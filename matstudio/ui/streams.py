@@ -11,6 +11,7 @@ from matstudio.domain.device import Stream
 from matstudio.domain.estimate import Estimate
 from matstudio.domain.frame import Frame, Kind
 from matstudio.modalities.base import MODALITIES, load
+from matstudio.ui.model_button import ModelButton
 from matstudio.ui.parts import Dock
 from matstudio.widgets.viewer import FrameViewer
 
@@ -28,6 +29,7 @@ class StreamView(QWidget):
         self.kind = kind
         self.stream: Stream | None = None
         self.viewer: FrameViewer | None = None
+        self.model = ModelButton()
         self._failed = ""
         self._colormap = ""
         self._paused = False

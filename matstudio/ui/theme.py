@@ -126,6 +126,9 @@ QHeaderView::section {{ border: none; border-bottom: 1px solid {line}; }}
 QTableCornerButton::section {{ background: {raised}; border: none; }}
 QToolButton {{ border: none; border-radius: 3px; padding: 1px; }}
 QToolButton:hover {{ background: {chosen}; }}
+QToolButton#model {{ border: 1px solid {line}; padding: 0px 14px 0px 5px; }}
+QToolButton#model[level="caution"] {{ color: {caution_ink}; border: 1px solid {caution_ink}; }}
+QToolButton#model::menu-indicator {{ subcontrol-position: right center; right: 3px; }}
 QScrollArea {{ border: none; background: transparent; }}
 """
 

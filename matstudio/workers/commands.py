@@ -10,11 +10,11 @@ from typing import Any
 from PySide6.QtCore import QObject, QThread, Signal
 
 from matstudio.bus.messages import CommandClient, CommandError, NoAnswer
-from matstudio.bus.rundir import DEVICE, RECORDER, STATION, Run
+from matstudio.bus.rundir import DEVICE, MODELHOST, RECORDER, STATION, Run
 from matstudio.domain.device import Description
 
 HEARTBEAT_S = 1.0
-DESCRIBE_S, RECORDER_S = 2.0, 10.0
+DESCRIBE_S, RECORDER_S, MODELS_S = 2.0, 10.0, 5.0
 BEAT_TIMEOUT_S = 1.0
 URGENT_TIMEOUT_S = 0.5
 URGENT = ("halt", "take_over")
@@ -123,6 +123,8 @@ class Commands(QObject):
     """`Result` of what the operator asked."""
     description = Signal(object)
     """The device's `Description`, every 2 s."""
+    choices = Signal(object)
+    """Stream name -> names of the models that it is offered, every 5 s."""
     recording = Signal(object)
     """The recorder's map, at once and every 10 s; it publishes it too, but only once a second."""
 
@@ -131,10 +133,12 @@ class Commands(QObject):
         self._who = who
         self._urgent, self._station = Lane(run, STATION, self), Lane(run, STATION, self)
         self._device, self._recorder = Lane(run, DEVICE, self), Lane(run, RECORDER, self)
-        self._lanes = (self._urgent, self._station, self._device, self._recorder)
+        self._models = Lane(run, MODELHOST, self)
+        self._lanes = (self._urgent, self._station, self._device, self._recorder, self._models)
         self._station.every(HEARTBEAT_S, "hello", who=who, role="studio")
         self._device.every(DESCRIBE_S, "describe")
         self._recorder.every(RECORDER_S, "status")
+        self._models.every(MODELS_S, "models")
         for lane in self._lanes:
             lane.result.connect(self._told)
 
@@ -161,6 +165,10 @@ class Commands(QObject):
         """Ask the recorder."""
         self._recorder.ask(name, **fields)
 
+    def models(self, name: str, /, **fields: Any) -> None:
+        """Ask the model host."""
+        self._models.ask(name, **fields)
+
     def _told(self, result: Result) -> None:
         if result.name == "halt" and result.silent:
             self._device.ask("safe")
@@ -168,5 +176,7 @@ class Commands(QObject):
             self.description.emit(result.answer["description"])
         elif result.process == RECORDER and result.name == "status":
             self.recording.emit(result.answer)
+        elif result.name == "models":
+            self.choices.emit({stream: tuple(names) for stream, names in result.answer.items()})
         elif result.name != "hello":
             self.result.emit(result)

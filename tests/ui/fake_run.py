@@ -55,6 +55,8 @@ class FakeRun:
         self.refuse: dict[str, str] = {}
         self.recording_since: float | None = None
         self.silent = False
+        self.model, self.loading, self.model_error = "baseline", "", ""
+        self.failed = ""
         self.playing, self.position = True, 3.0
         self.recorded = [
             recorded(0.0, "start", "station", "station 0.1.0"),
@@ -103,6 +105,7 @@ class FakeRun:
             CommandServer(run.socket(DEVICE, "cmd"), DEVICE, self._handlers(DEVICE)),
             CommandServer(run.socket(STATION, "cmd"), STATION, self._handlers(STATION)),
             CommandServer(run.socket(RECORDER, "cmd"), RECORDER, self._handlers(RECORDER)),
+            CommandServer(run.socket(MODELHOST, "cmd"), MODELHOST, self._handlers(MODELHOST)),
         ]
         self._ready.set()
         tick = 0
@@ -127,6 +130,8 @@ class FakeRun:
             def handle(**fields: Any) -> dict[str, Any] | None:
                 if name == "describe":
                     return {"description": self.description}
+                if name == "models":
+                    return {"image": ("baseline", "unet"), "spectrum": ("baseline",)}
                 if name == "hello" and self.silent:
                     raise CommandError("silent")
                 self.asked.append((process, name, fields))
@@ -139,8 +144,20 @@ class FakeRun:
 
         names = {
             DEVICE: ("describe", "play", "pause", "seek", "speed", "step", "note", "timeline", "safe"),
-            STATION: ("hello", "mode", "setpoint", "output", "take_over", "halt", "reset", "acknowledge", "note"),
+            STATION: (
+                "hello",
+                "mode",
+                "setpoint",
+                "output",
+                "take_over",
+                "halt",
+                "reset",
+                "acknowledge",
+                "note",
+                "event",
+            ),
             RECORDER: ("record", "stop_recording"),
+            MODELHOST: ("models", "use"),
         }
         return {name: handler(name) for name in names[process]}
 
@@ -159,6 +176,8 @@ class FakeRun:
             self.heater, self.mode = fields["value"], "MANUAL"
         elif name == "record":
             self.recording_since = self.run.clock.now()
+        elif name == "use":
+            self.loading = fields["model"]
         elif name == "stop_recording":
             self.recording_since = None
         elif name in ("play", "pause"):
@@ -228,14 +247,15 @@ class FakeRun:
                 "models",
                 {
                     "image": {
-                        "model": "columns",
+                        "model": self.model,
                         "version": "1",
+                        "loading": self.loading,
                         "seconds": 0.1,
                         "analysed": tick // 2,
                         "received": tick // 2 + 4,
                         "skipped": 3,
                         "failed": 1,
-                        "error": "",
+                        "error": self.model_error,
                     }
                 },
             )
@@ -244,7 +264,7 @@ class FakeRun:
                 "recording",
                 {
                     "t": t,
-                    "state": "idle" if since is None else "recording",
+                    "state": "failed" if self.failed else "idle" if since is None else "recording",
                     "path": "",
                     "since": since,
                     "bytes": 0,
@@ -255,7 +275,7 @@ class FakeRun:
                     "recorded": {"image": 3},
                     "dropped": {"image": 0},
                     "waiting": {"image": 2},
-                    "error": "",
+                    "error": self.failed,
                 },
             )
 

@@ -343,5 +343,5 @@ def test_what_was_lost_or_does_not_add_up_is_said(live: Live):
         "recording", {n: {"image": i} for n, i in (("received", 9), ("recorded", 5), ("dropped", 3), ("waiting", 0))}
     )
     row = counts.counts(live, {})[0]
-    assert row.cells[-1] == "recorder: 9 received are not 5 + 3 + 0; 3 not recorded; not read: image #7: flat"
+    assert row.cells[-1] == "recorder: 9 received are not 5 + 3 + 0; 3 not recorded; 1 not read; model: image #7: flat"
     assert row.level == "caution"

@@ -65,8 +65,10 @@ def _row(live: Live, stream: str, stats: StreamStats | None) -> Row:
     if lost:
         remarks.append(f"{lost:,} not recorded")
     error = str(model.get("error") or "")
-    if failed or error:
-        remarks.append(f"not read: {error}" if error else f"{failed:,} not read")
+    if failed:
+        remarks.append(f"{failed:,} not read")
+    if error:
+        remarks.append(f"model: {error}")
     return Row((*cells, "; ".join(remarks)), "caution" if remarks else "")
 
 

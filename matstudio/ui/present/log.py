@@ -10,6 +10,7 @@ from typing import Any
 from matstudio.ui.live import Live
 
 ALARM_STATES = {"UNACK": "new", "ACK": "acknowledged", "RTN_UNACK": "returned"}
+NEWS_S = 5.0
 _ORDER = {"high": 0, "medium": 1, "low": 2}
 
 
@@ -51,6 +52,12 @@ def entry(event: Mapping[str, Any]) -> Entry:
         str(event.get("kind", "")),
         str(event.get("text", "")).replace("\n", " "),
     )
+
+
+def is_news(event: Mapping[str, Any], now: float) -> bool:
+    """Whether an event tells what has just become of a process; `now` and its time are seconds since 1970."""
+    wall = event.get("wall")
+    return event.get("kind") == "process" and isinstance(wall, (int, float)) and abs(now - wall) < NEWS_S
 
 
 def clock(wall: Any) -> str:

@@ -28,7 +28,7 @@ def stream_line(
         parts.append(f"analysed {analysed:.1f}")
     error = (live.models.get(stream) or {}).get("error")
     if error:
-        parts.append(f"not read: {error}")
+        parts.append(f"model: {error}")
     return "  ".join(parts)
 
 

@@ -1,0 +1,148 @@
+"""Opening files from the window: what is checked and asked before the present run ends for them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QProcess, QTimer
+from PySide6.QtGui import QDropEvent
+from PySide6.QtWidgets import QMenu, QMessageBox
+
+from matstudio.domain.process import Mode
+from matstudio.ui import dialogs
+from matstudio.ui.live import Live
+
+if TYPE_CHECKING:
+    from matstudio.ui.main_window import MainWindow
+
+CHECK_S = 60
+NEXT = "open.json"
+"""In the run directory: the paths that the launcher is to open when this run has ended."""
+
+
+def in_the_way(live: Live) -> str:
+    """Why this run must not be ended by opening a file, in one line, or ""."""
+    if live.recording.get("state") == "recording":
+        return "the run is being recorded: end the recording first"
+    if live.settable and not live.attached:
+        return "it is not known what the station does: the run goes on"
+    if live.settable and live.mode is not Mode.OFF:
+        return f"the run is in {live.mode}: choose OFF first"
+    return ""
+
+
+class Opener(QObject):
+    """Opens files in place of the present run, if nothing is lost by that and the operator agrees.
+
+    The files are read by a process of their own first, so that a bad one ends nothing.
+    """
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self._window = window
+        self._paths: tuple[str, ...] = ()
+        self._check: QProcess | None = None
+        self._late = QTimer(self, singleShot=True, interval=CHECK_S * 1000)
+        self._late.timeout.connect(self._too_late)
+        self._question: QMessageBox | None = None
+
+    def ask(self) -> None:
+        """Let the operator choose files."""
+        recent = self._window.settings.recent
+        folder = Path(recent[0].partition(os.pathsep)[0]).parent if recent else Path.home()
+        dialogs.open_files(self._window, "Open", folder, self.open)
+
+    def open(self, paths: Sequence[str]) -> None:
+        """Check files and ask whether they are to be opened in place of the run."""
+        if not paths:
+            return
+        if self._check is not None or self._question is not None:
+            self._window.notice("open: another file is being opened")
+            return
+        why = in_the_way(self._window.session.live)
+        if why:
+            self._window.tell(f"open {_names(paths)}: {why}")
+            return
+        self._paths = tuple(str(Path(p).absolute()) for p in paths)
+        self._window.notice(f"reading {_names(paths)} …")
+        check = self._check = QProcess(self)
+        check.finished.connect(lambda code, _: self._checked(code))
+        check.errorOccurred.connect(lambda _: self._checked(-1) if check.state() == _OVER else None)
+        check.start(sys.executable, ["-m", "matstudio.instruments.replay", self.instrument()])
+        self._late.start()
+
+    def instrument(self) -> str:
+        """The files as an instrument."""
+        return "replay:" + os.pathsep.join(self._paths)
+
+    def fill(self, menu: QMenu) -> None:
+        """Put the recent files into a menu."""
+        menu.clear()
+        for what in self._window.settings.recent:
+            paths = what.split(os.pathsep)
+            action = menu.addAction(_names(paths).replace("&", "&&"))
+            action.setToolTip(what)
+            action.triggered.connect(lambda _=False, p=paths: self.open(p))
+        menu.setEnabled(bool(self._window.settings.recent))
+
+    def stop(self) -> None:
+        """End the check that is under way."""
+        self._late.stop()
+        check, self._check = self._check, None
+        if check is not None:
+            check.kill()
+            check.waitForFinished(2000)
+
+    def _too_late(self) -> None:
+        self.stop()
+        self._window.tell(f"open {_names(self._paths)}: not read within {CHECK_S} s")
+
+    def _checked(self, code: int) -> None:
+        check, self._check = self._check, None
+        if check is None:
+            return
+        self._late.stop()
+        said = bytes(check.readAllStandardError().data()).decode(errors="replace").strip().splitlines()
+        check.deleteLater()
+        if code != 0:
+            self._window.tell(f"open {_names(self._paths)}: {said[-1] if said else 'it cannot be read'}")
+            return
+        self._window.notice("")
+        self._question = dialogs.replacing(self._window, _names(self._paths), self._agreed)
+        self._question.destroyed.connect(self._no_question)
+
+    def _no_question(self) -> None:
+        self._question = None
+
+    def _agreed(self) -> None:
+        why = in_the_way(self._window.session.live)
+        if why:
+            self._window.tell(f"open {_names(self._paths)}: {why}")
+            return
+        window = self._window
+        try:
+            (window.session.run.path / NEXT).write_text(json.dumps(self._paths))
+        except (OSError, ValueError) as error:
+            window.tell(f"open {_names(self._paths)}: {error}")
+            return
+        window.keep(window.settings.opened(os.pathsep.join(self._paths)))
+        window.open_next = True
+        QTimer.singleShot(0, window, window.leave)
+
+
+_OVER = QProcess.ProcessState.NotRunning
+
+
+def dropped(event: QDropEvent) -> list[str]:
+    """The local files that are dragged over the window."""
+    return [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+
+
+def _names(paths: Sequence[str]) -> str:
+    first = Path(paths[0]).name or paths[0]
+    return first if len(paths) == 1 else f"{first} and {len(paths) - 1} more"
