@@ -21,71 +21,61 @@ SIZE = 224  # canonical pixels of a view
 DOSES = (1e3, 1e4, 1e5)
 _SEED = 900_001
 _Z = 1.7
-# space group, (a, b, c, gamma) in Å and degrees, species, sites, and the cell whose third vector is the beam
-_CRYSTALS = (
-    ("Fm-3m", (4.213, 4.213, 4.213, 90), ("Mg", "O"), ((0, 0, 0), (0.5, 0.5, 0.5)), "001"),
-    ("Fm-3m", (5.411, 5.411, 5.411, 90), ("Ce", "O"), ((0, 0, 0), (0.25, 0.25, 0.25)), "110"),
-    ("F-43m", (5.653, 5.653, 5.653, 90), ("Ga", "As"), ((0, 0, 0), (0.25, 0.25, 0.25)), "110"),
-    ("Fd-3m", (5.658, 5.658, 5.658, 90), ("Ge",), ((0.125, 0.125, 0.125),), "001"),
-    ("Pm-3m", (4.012, 4.012, 4.012, 90), ("Ba", "Ti", "O"), ((0, 0, 0), (0.5, 0.5, 0.5), (0.5, 0.5, 0)), "001"),
-    ("Pm-3m", (3.905, 3.905, 3.905, 90), ("La", "Al", "O"), ((0, 0, 0), (0.5, 0.5, 0.5), (0.5, 0.5, 0)), "110"),
-    ("P4_2/mnm", (4.594, 4.594, 2.959, 90), ("Ti", "O"), ((0, 0, 0), (0.305, 0.305, 0)), "001"),
-    ("P6_3/mmc", (2.951, 2.951, 4.684, 120), ("Ti",), ((1 / 3, 2 / 3, 0.25),), "001"),
-    ("P6/mmm", (3.0, 3.0, 3.3, 120), ("Al", "B"), ((0, 0, 0), (1 / 3, 2 / 3, 0.5)), "001"),
-    ("P-6m2", (3.282, 3.282, 12.0, 120), ("W", "Se"), ((1 / 3, 2 / 3, 0), (2 / 3, 1 / 3, 0.14)), "001"),
-    ("Im-3m", (3.165, 3.165, 3.165, 90), ("W",), ((0, 0, 0),), "001"),
-    ("Fm-3m", (4.05, 4.05, 4.05, 90), ("Al",), ((0, 0, 0),), "110"),
-    ("P4/mmm", (3.96, 3.96, 3.71, 90), ("Ti", "Al"), ((0, 0, 0), (0.5, 0.5, 0.5)), "100"),
+# along a main axis: a, b (Å) and gamma (degrees) of the plane cell; atomic numbers above each other; places
+_CRYSTALS: tuple[tuple[tuple[float, float, float], tuple[tuple[tuple[int, ...], float, float], ...]], ...] = (
+    ((2.107, 2.107, 90), (((12, 8), 0, 0),)),  # MgO [001]
+    (
+        (5.411, 3.826, 90),
+        (((58,), 0, 0), ((58,), 1 / 2, 1 / 2), *(((8,), u, v) for u in (1 / 4, 3 / 4) for v in (0, 1 / 2))),
+    ),
+    (
+        (5.653, 3.997, 90),
+        (((31,), 0, 0), ((31,), 1 / 2, 1 / 2), ((33,), 1 / 4, 0), ((33,), 3 / 4, 1 / 2)),
+    ),  # GaAs [110]
+    ((2.000, 2.000, 90), (((32,), 0, 0),)),  # Ge [001]
+    ((4.012, 4.012, 90), (((56,), 0, 0), ((22, 8), 1 / 2, 1 / 2), ((8,), 1 / 2, 0), ((8,), 0, 1 / 2))),  # BaTiO3 [001]
+    ((3.790, 2.680, 90), (((57, 8), 0, 0), ((13,), 1 / 2, 0), ((8, 8), 1 / 2, 1 / 2))),  # LaAlO3 [110]
+    (  # TiO2 [001]
+        (4.594, 4.594, 90),
+        (
+            *(((22,), x, x) for x in (0, 1 / 2)),
+            *(((8,), x, y) for x, y in ((0.305, 0.305), (0.695, 0.695), (0.805, 0.195), (0.195, 0.805))),
+        ),
+    ),
+    ((2.951, 2.951, 120), (((22,), 1 / 3, 2 / 3), ((22,), 2 / 3, 1 / 3))),  # Ti [001]
+    ((3.000, 3.000, 120), (((13,), 0, 0), ((5,), 1 / 3, 2 / 3), ((5,), 2 / 3, 1 / 3))),  # AlB2 [001]
+    ((3.282, 3.282, 120), (((74,), 1 / 3, 2 / 3), ((34, 34), 2 / 3, 1 / 3))),  # WSe2 [001], one layer
+    ((3.165, 3.165, 90), (((74,), 0, 0), ((74,), 1 / 2, 1 / 2))),  # W [001]
+    ((4.050, 2.864, 90), (((13,), 0, 0), ((13,), 1 / 2, 1 / 2))),  # Al [110]
+    ((2.800, 4.070, 90), (((22,), 0, 0), ((13,), 1 / 2, 1 / 2))),  # TiAl [100]
 )
-_BEAM = {
-    "001": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
-    "100": ((0, 1, 0), (0, 0, 1), (1, 0, 0)),
-    "110": ((0, 0, 1), (1, -1, 0), (1, 1, 0)),
-}
 
 
 def crystals() -> tuple[Crystal, ...]:
     """The columns of real crystals along a main axis, as strong as the sum of Z^1.7 over a repeat."""
-    from pymatgen.core import Lattice, Structure
-
     made = []
-    for group, (a, b, c, gamma), species, sites, beam in _CRYSTALS:
-        structure = Structure.from_spacegroup(group, Lattice.from_parameters(a, b, c, 90, 90, gamma), species, sites)
-        structure.make_supercell(_BEAM[beam])
-        first, second = structure.lattice.abc[:2]
-        angle = math.radians(structure.lattice.gamma)
-        cell = np.array([[first, 0], [second * math.cos(angle), second * math.sin(angle)]])
-        made.append(_projected(cell, structure.frac_coords[:, :2] % 1, np.array(structure.atomic_numbers)))
+    for (a, b, gamma), columns in _CRYSTALS:
+        angle = math.radians(gamma)
+        weight = np.array([sum(z**_Z for z in numbers) for numbers, _, _ in columns])
+        kind = np.array([int(max(numbers) < max(columns[0][0])) for numbers, _, _ in columns])
+        cell = np.array([[a, 0.0], [b * math.cos(angle), b * math.sin(angle)]])
+        made.append(Crystal(cell, np.array([(u, v) for _, u, v in columns]), weight / weight.max(), kind))
     return tuple(made)
 
 
-def _projected(cell: np.ndarray, xy: np.ndarray, numbers: np.ndarray) -> Crystal:
-    """Atoms above each other make one column."""
-    left = np.arange(len(xy))
-    sites, weight, kind = [], [], []
-    while len(left):
-        away = (xy[left] - xy[left[0]] + 0.5) % 1 - 0.5
-        same = np.linalg.norm(away @ cell, axis=1) < 0.05
-        sites.append(xy[left[0]])
-        weight.append(float((numbers[left[same]] ** _Z).sum()))
-        kind.append(int(numbers[left[0]] != numbers.max()))
-        left = left[~same]
-    return Crystal(cell, np.array(sites), np.array(weight) / max(weight), np.array(kind))
-
-
-def scenes(count: int, dose: float, size: int = SIZE) -> Iterator[Scene]:
+def scenes(count: int, dose: float) -> Iterator[Scene]:
     """Images of real crystals at one dose, in all modes; some with an edge, vacancies or small displacements."""
     known = crystals()
     for i in range(count):
         rng = np.random.default_rng([_SEED, int(dose), i])
         what = known[i % len(known)]
-        columns = place(what, rng.uniform(0, 2 * math.pi), rng.random(2), size * 0.1 + 0.6, MARGIN_A)
+        columns = place(what, rng.uniform(0, 2 * math.pi), rng.random(2), SIZE * 0.1 + 0.6, MARGIN_A)
         columns = Columns(columns.xy + rng.normal(0, 0.04, columns.xy.shape), columns.weight, columns.kind)
         if i % 3 == 1:
             columns = columns.take(rng.random(len(columns.xy)) > 0.05)
         if i % 4 == 2:
             columns = columns.take(columns.xy @ rng.normal(0, 1, 2) < rng.normal(0, 5) + 5)
-        yield scene(rng, size, columns, dose)
+        yield scene(rng, SIZE, columns, dose)
 
 
 def detections(net: ColumnNet, one: Scene, threshold: float) -> tuple[np.ndarray, np.ndarray]:

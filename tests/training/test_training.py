@@ -1,0 +1,116 @@
+from multiprocessing import resource_tracker
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial import cKDTree
+
+from matstudio.cli.main import main
+from matstudio.modalities.image.unet import UNet
+from matstudio.training import card, unet, validation
+from matstudio.training.crystals import place
+from matstudio.training.unet import Training, batch, train
+
+TINY = ((48, 2), (64, 1))
+resource_tracker.ensure_running()  # a child of Python's own, which lives as long as the process that first spawned
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def learnt(training: Training, last: int) -> Training:
+    while training.step < last:
+        training.learn(batch(training.seed, training.step, training.sizes))
+    return training
+
+
+def same(one: Training, two: Training) -> bool:
+    pairs = ((one.weights(), two.weights()), (one.net.state_dict(), two.net.state_dict()))
+    return all(torch.equal(a[k], b[k]) for a, b in pairs for k in a)
+
+
+def test_a_training_that_was_interrupted_gives_the_same_weights(tmp_path):
+    whole = learnt(Training(4, 5, TINY), 5)
+    learnt(Training(4, 5, TINY), 2).save(tmp_path)
+    assert same(learnt(Training.resume(tmp_path), 5), whole)
+    assert not same(learnt(Training(5, 5, TINY), 5), whole)
+
+
+def test_batches_come_from_another_process_as_they_would_from_this_one(tmp_path):
+    training = Training(4, 3, TINY)
+    seen = []
+    train(training, tmp_path, report=seen.append)
+    assert same(training, learnt(Training(4, 3, TINY), 3))
+    assert (seen[-1].step, seen[-1].steps, seen[-1].left_s) == (3, 3, 0)
+    with pytest.raises(ValueError, match="has 3 steps already"):
+        Training.resume(tmp_path)
+    assert Training.resume(tmp_path, 9).steps == 9
+
+
+def test_an_interrupt_leaves_a_checkpoint_and_the_command_that_goes_on(tmp_path, monkeypatch, capsys):
+    real = unet.batch
+
+    def interrupted(seed, first, last, sizes):
+        yield real(seed, 0, TINY)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(unet, "batches", interrupted)
+    assert main(["train", "unet", "--out", str(tmp_path / "a"), "--steps", "4", "--seed", "2"]) == 130
+    assert f"step 1; matstudio train unet --out {tmp_path / 'a'} --resume" in capsys.readouterr().err
+    resumed = Training.resume(tmp_path / "a")
+    assert (resumed.step, resumed.steps, resumed.seed) == (1, 4, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--resume"], "no checkpoint that can be read"),
+        (["--steps", "0"], "--steps 0: 1 or more"),
+        (["--seed", "-1"], "--seed -1: 0 or more"),
+        (["--seed", "3", "--resume"], "a training that is resumed has its seed"),
+    ],
+)
+def test_bad_usage_gives_one_line(tmp_path, capsys, arguments, says):
+    assert main(["train", "unet", "--out", str(tmp_path), *arguments]) == 2
+    err = capsys.readouterr().err
+    assert says in err
+    assert err.count("\n") == 1
+
+
+def test_a_training_is_not_overwritten_and_a_damaged_checkpoint_not_resumed(tmp_path, capsys):
+    Training(1, 2, TINY).save(tmp_path)
+    assert main(["train", "unet", "--out", str(tmp_path)]) == 2
+    assert "a training is there already" in capsys.readouterr().err
+    whole = (tmp_path / "checkpoint.safetensors").read_bytes()
+    for damaged in (whole[:-9], b"", whole.replace(b"columns-unet-1", b"columns-unet-0")):
+        (tmp_path / "checkpoint.safetensors").write_bytes(damaged)
+        assert main(["train", "unet", "--out", str(tmp_path), "--resume"]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_finished_training_is_weights_that_load_and_a_card(tmp_path, monkeypatch):
+    training = learnt(Training(3, 2, TINY), 2)
+    monkeypatch.setattr(validation, "SIZE", 96)
+    monkeypatch.setattr(validation, "ranges", lambda seed: (("skewness", -1.0, 1.0),))
+    card.finish(training, tmp_path, "9", count=2)
+    model = UNet(tmp_path / "unet.safetensors")
+    assert model.version == "9"
+    assert model._find.settings.ranges == (("skewness", -1.0, 1.0),)
+    text = (tmp_path / "unet.md").read_text()
+    assert "`matstudio train unet --steps 2 --seed 3`: 2 steps" in text
+    assert text.count("| 1e") == 3
+
+
+def test_real_crystals_have_their_columns():
+    rutile = validation.crystals()[6]
+    assert len(rutile.sites) == 6
+    assert np.isclose(rutile.weight, 1).sum() == 2
+    for what in validation.crystals():
+        assert 0 < what.weight.min() <= what.weight.max() == 1
+        columns = place(what, 0.3, np.array([0.1, 0.2]), 20.0, 1.0)
+        assert 1.0 < cKDTree(columns.xy).query(columns.xy, k=2)[0][:, 1].min() < 3.0
