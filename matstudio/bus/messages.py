@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import itertools
 import logging
+import reprlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import zmq
 
 from matstudio.bus import wire
+from matstudio.bus.published import problem
 from matstudio.bus.rundir import DEVICE, MODELHOST, RECORDER, STATION, STUDIO
+from matstudio.domain.typed import wrong
 
 log = logging.getLogger(__name__)
 Number = (int, float)
 LONGEST_NAME, LONGEST_TEXT, _LONGEST_LINE = 100, 4096, 500  # characters
+_LONGEST_COMMAND = 2**20  # bytes
+_TELL_EVERY_S = 10.0  # a log is not filled by who sends nonsense
 _TEXTS = ("path", "text", "why")
 
 
@@ -94,10 +99,10 @@ def check(process: str, name: object, fields: Mapping[str, Any]) -> str | None:
     """What is wrong with a request sent to `process`, in one line, or None."""
     command = COMMANDS.get(name) if isinstance(name, str) else None
     if command is None or process not in command.receivers:
-        return f"{process} knows no command {name!r}"
+        return f"{process} knows no command {reprlib.repr(name)}"
     for key in fields:
         if key not in command.fields:
-            return f"{name}: unknown field {key!r}"
+            return f"{name}: unknown field {reprlib.repr(key)}"
     for key, kind in command.fields.items():
         if key not in fields:
             if key in command.optional:
@@ -127,7 +132,7 @@ class CommandServer:
         self._handlers = {"ping": lambda: None, **handlers}
         self._socket = zmq.Context.instance().socket(zmq.ROUTER)
         self._socket.setsockopt(zmq.LINGER, 0)
-        self._socket.setsockopt(zmq.MAXMSGSIZE, wire.MAX_BYTES)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, _LONGEST_COMMAND)
         self._socket.bind(endpoint)
 
     def serve(self, seconds: float) -> int:
@@ -144,7 +149,7 @@ class CommandServer:
             except zmq.Again:
                 break
             done += 1
-            answer = self._answer(parts[-1])
+            answer = self._answer(parts[-1]) if len(parts) <= 3 else _refusal(-1, f"not a request: {len(parts)} parts")
             if answer is not None:
                 try:
                     self._socket.send_multipart([parts[0], answer], zmq.NOBLOCK)
@@ -155,15 +160,16 @@ class CommandServer:
     def _answer(self, body: bytes) -> bytes | None:
         try:
             message = wire.unpack(body)
+            found = wrong(message, _Request)
+            if found:
+                raise wire.WireError(found.strip())
             number, name, fields = message["n"], message["c"], message["f"]
-            if not isinstance(number, int) or not isinstance(fields, dict):
-                raise wire.WireError("not a request")
-        except (wire.WireError, KeyError, TypeError) as error:
+        except wire.WireError as error:
             return _refusal(-1, f"not a request: {error}")
-        wrong = check(self._process, name, fields)
-        handler = self._handlers.get(name) if wrong is None else None
+        refused = check(self._process, name, fields)
+        handler = self._handlers.get(name) if refused is None else None
         if handler is None:
-            return _refusal(number, wrong or f"{self._process} takes no {name!r}")
+            return _refusal(number, refused or f"{self._process} takes no {name!r}")
         try:
             answer = handler(**fields) or {}
             return wire.pack({"n": number, "ok": True, "f": dict(answer)}) if number else None
@@ -186,7 +192,24 @@ class CommandServer:
 
 
 def _refusal(number: int, line: str) -> bytes:
-    return wire.pack({"n": number, "ok": False, "error": line[:_LONGEST_LINE]})
+    text = " ".join(line[: 4 * _LONGEST_LINE].split())[:_LONGEST_LINE]
+    return wire.pack({"n": number, "ok": False, "error": text.encode("utf-8", "replace").decode()})
+
+
+class _Request(TypedDict):
+    n: int
+    c: str
+    f: dict[str, Any]
+
+
+class _Told(TypedDict, total=False):
+    f: dict[str, Any]
+    error: str
+
+
+class _Answer(_Told):
+    n: int
+    ok: bool
 
 
 class CommandClient:
@@ -205,6 +228,7 @@ class CommandClient:
         self._socket = zmq.Context.instance().socket(zmq.DEALER)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.SNDHWM, 100)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, wire.MAX_BYTES)
         self._socket.setsockopt(zmq.RECONNECT_IVL, 50)
         self._socket.setsockopt(zmq.IMMEDIATE, 1)
         self._socket.connect(endpoint)
@@ -225,12 +249,12 @@ class CommandClient:
             left = deadline - time.monotonic()
             if left <= 0 or not self._socket.poll(max(1, round(left * 1000))):
                 raise NoAnswer(f"{name}: no answer within {wait:g} s")
-            answer = wire.unpack(self._socket.recv())
-            if answer.get("n") != number:
+            told = _answered(self._socket.recv_multipart()[-1])
+            if told is None or told[0] != number:
                 continue
-            if not answer["ok"]:
-                raise CommandError(str(answer["error"]))
-            return answer["f"]  # type: ignore[no-any-return]
+            if isinstance(told[1], CommandError):
+                raise told[1]
+            return told[1]
 
     def send(self, name: str, /, **fields: Any) -> None:
         """Send a command without asking for an answer; never blocks.
@@ -256,13 +280,11 @@ class CommandClient:
         out: dict[int, dict[str, Any] | CommandError] = {}
         while True:
             try:
-                answer = wire.unpack(self._socket.recv(zmq.NOBLOCK))
+                told = _answered(self._socket.recv_multipart(zmq.NOBLOCK)[-1])
             except zmq.Again:
                 return out
-            except wire.WireError as error:
-                log.warning("a damaged answer left out: %s", error)
-                continue
-            out[answer["n"]] = answer["f"] if answer["ok"] else CommandError(str(answer["error"]))
+            if told is not None:
+                out[told[0]] = told[1]
 
     def _send(self, number: int, name: str, fields: Mapping[str, Any]) -> None:
         try:
@@ -273,6 +295,19 @@ class CommandClient:
     def close(self) -> None:
         """Close the socket."""
         self._socket.close(0)
+
+
+def _answered(body: bytes) -> tuple[int, dict[str, Any] | CommandError] | None:
+    """Number and content of an answer; None for what is none."""
+    try:
+        answer = wire.unpack(body)
+        found = wrong(answer, _Answer)
+        if found:
+            raise wire.WireError(found.strip())
+    except wire.WireError as error:
+        log.warning("a damaged answer left out: %s", error)
+        return None
+    return answer["n"], answer.get("f", {}) if answer["ok"] else CommandError(answer.get("error", "refused"))
 
 
 class Publisher:
@@ -311,8 +346,10 @@ class Subscriber:
     """
 
     def __init__(self, *endpoints: str, topics: tuple[str, ...] = ()) -> None:
+        self._told, self._left_out = -1e9, 0
         self._socket = zmq.Context.instance().socket(zmq.SUB)
         self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, wire.MAX_BYTES)
         self._socket.setsockopt(zmq.RCVHWM, 10000)
         self._socket.setsockopt(zmq.RECONNECT_IVL, 50)
         for topic in topics or ("",):
@@ -321,8 +358,8 @@ class Subscriber:
             self._socket.connect(endpoint)
 
     def receive(self, seconds: float = 0.0) -> list[tuple[str, Any]]:
-        """What has come, oldest first, waiting up to `seconds` of real time for the first. Damaged messages are
-        logged and left out."""
+        """What has come, oldest first, waiting up to `seconds` of real time for the first. What is damaged, or not as
+        `PUBLISHED` says, is left out, and logged at most every 10 s."""
         if not self._socket.poll(max(0, round(seconds * 1000))):
             return []
         out = []
@@ -332,10 +369,17 @@ class Subscriber:
             except zmq.Again:
                 break
             try:
-                topic, body = parts
-                out.append((topic.decode(), wire.unpack(body)))
+                head, body = parts
+                topic, value = head.decode(), wire.unpack(body)
+                found = problem(topic, value)
+                if found:
+                    raise wire.WireError(found)
+                out.append((topic, value))
             except ValueError as error:
-                log.warning("damaged message left out: %s", error)
+                self._left_out += 1
+                if time.monotonic() - self._told > _TELL_EVERY_S:
+                    self._told = time.monotonic()
+                    log.warning("damaged message left out (the %dth): %s", self._left_out, error)
         return out
 
     def close(self) -> None:

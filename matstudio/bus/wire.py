@@ -1,13 +1,16 @@
 """Domain values as msgpack and back. Never pickle.
 
 A dataclass of the domain travels as a map with its name under "!", a numpy array as extension type 1 (dtype, shape,
-bytes). Decoding builds nothing but what stands in `VALUES`, and sequences come back as tuples.
+bytes). Decoding builds nothing but what stands in `VALUES`, with fields of the types that it states, and sequences come
+back as tuples. A message that announces more than it holds is refused before anything is made room for.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
@@ -21,6 +24,7 @@ from matstudio.domain.estimate import Estimate, FrameRef, MaterialState, Model, 
 from matstudio.domain.frame import Axis, Frame, Kind
 from matstudio.domain.process import Limits, Quality, Reading, Setpoint
 from matstudio.domain.structure import SiteModel
+from matstudio.domain.typed import field_types, wrong
 
 VALUES: dict[str, type] = {
     c.__name__: c
@@ -48,7 +52,8 @@ _ENUMS: dict[tuple[str, str], type[Enum]] = {
 }
 _ARRAY = 1
 _DTYPE = re.compile(r"[<>|=]?[biufc][0-9]{1,2}")
-MAX_BYTES = 64 * 1024 * 1024
+MAX_BYTES = 32 * 1024 * 1024
+_MOST_MAPS = 100_000
 
 
 class WireError(ValueError):
@@ -71,11 +76,11 @@ def _default(value: Any) -> Any:
 def _ext(code: int, data: bytes) -> np.ndarray:
     if code != _ARRAY:
         raise WireError(f"unknown extension {code}")
-    unpacker = msgpack.Unpacker(use_list=False)
+    unpacker = msgpack.Unpacker(use_list=False, max_array_len=64)
     unpacker.feed(data)
     dtype_text, shape = unpacker.unpack()
-    if not _DTYPE.fullmatch(dtype_text) or not all(isinstance(n, int) and n >= 0 for n in shape):
-        raise WireError(f"array of dtype {dtype_text!r} and shape {shape!r}")
+    if len(shape) > 8 or not _DTYPE.fullmatch(dtype_text) or not all(isinstance(n, int) and n >= 0 for n in shape):
+        raise WireError(f"array of dtype {reprlib.repr(dtype_text)} and shape {reprlib.repr(shape)}")
     dtype = np.dtype(dtype_text)  # of nothing but a plain name: numpy evaluates parts of others
     at = unpacker.tell()
     if len(data) - at != math.prod(shape) * dtype.itemsize:
@@ -87,12 +92,17 @@ def _object(pairs: dict[Any, Any]) -> Any:
     name = pairs.pop("!", None)
     if name is None:
         return pairs
-    cls = VALUES.get(name)
+    cls = VALUES.get(name) if isinstance(name, str) else None
     if cls is None:
-        raise WireError(f"unknown value {name!r}")
+        raise WireError(f"unknown value {reprlib.repr(name)}")
     for (owner, key), enum in _ENUMS.items():
         if owner == name and key in pairs:
             pairs[key] = enum(pairs[key])
+    types = field_types(cls)
+    for key, value in pairs.items():
+        found = wrong(value, types[key]) if key in types else ""
+        if found:
+            raise WireError(f"{name}: {key}{found}")
     try:
         return cls(**pairs)
     except TypeError as error:
@@ -112,13 +122,24 @@ def unpack(data: bytes) -> Any:
     """The value of bytes made by `pack`.
 
     Raises:
-        WireError: for bytes that are damaged, too long (64 MiB) or name something unknown.
+        WireError: for bytes that are damaged, too long (32 MiB) or name something unknown.
     """
     if len(data) > MAX_BYTES:
         raise WireError(f"a message of {len(data)} bytes")
+    maps = itertools.count(1)
+
+    def build(pairs: dict[Any, Any]) -> Any:
+        if next(maps) > _MOST_MAPS:
+            raise WireError(f"more than {_MOST_MAPS} maps")
+        return _object(pairs)
+
     try:
-        return msgpack.unpackb(data, ext_hook=_ext, object_hook=_object, use_list=False, strict_map_key=True)
+        look = msgpack.Unpacker(max_buffer_size=MAX_BYTES)  # walks through without making anything
+        look.feed(data)
+        look.skip()
+        return msgpack.unpackb(data, ext_hook=_ext, object_hook=build, use_list=False, strict_map_key=True)
     except WireError:
         raise
     except Exception as error:  # noqa: BLE001  border: bytes of another process; the values check themselves
-        raise WireError(f"not a message: {error}") from None
+        line = " ".join(str(error).split())[:200] or type(error).__name__
+        raise WireError(f"not a message: {line}") from None

@@ -227,11 +227,12 @@ def test_publish(runtime):
     subscriber = Subscriber(run.socket("device", "pub"))
     got = []
     for _ in range(100):
-        publisher.send("readings", {"t": 1.0})
+        publisher.send("readings", {"t": "now", "readings": (), "state": {}})
+        publisher.send("readings", {"t": 1.0, "readings": (), "state": {}})
         got += subscriber.receive(0.05)
         if got:
             break
-    assert got[0] == ("readings", {"t": 1.0})
+    assert got[0] == ("readings", {"t": 1.0, "readings": (), "state": {}})
     subscriber.close()
     publisher.close()
 

@@ -145,6 +145,22 @@ def test_a_window_that_is_late_skips_frames_and_queues_none(qtbot, run: Run):
         writer.close()
 
 
+def status(cycle: int) -> dict[str, object]:
+    maps = {k: {} for k in ("readings", "limits", "setpoints", "outputs", "pid", "clients")}
+    device = {"name": "twin", "kind": "twin", "state": "good", "age": 0.1}
+    return maps | {
+        "t": 1.0,
+        "cycle": cycle,
+        "mode": "OFF",
+        "master": "station",
+        "why": "start",
+        "alarms": (),
+        "interlocks": (),
+        "device": device,
+        "audit": {"n": 1, "hash": ""},
+    }
+
+
 def test_messages_keep_the_newest_and_every_event(qtbot, run: Run, tmp_path):
     with open(run.audit_path, "w") as file:
         file.write(json.dumps({"n": 1, "text": "before", "who": "station"}) + "\n{damaged\n")
@@ -160,18 +176,18 @@ def test_messages_keep_the_newest_and_every_event(qtbot, run: Run, tmp_path):
         qtbot.waitUntil(lambda: ("event", "before") in got, timeout=3000)
 
         def heard() -> bool:
-            station.send("status", {"cycle": -1})
+            station.send("status", status(-1))
             return any(kind == "status" for kind, _ in got)
 
         qtbot.waitUntil(heard, timeout=3000)
         for i in range(200):
-            station.send("status", {"cycle": i})
+            station.send("status", status(i))
         for i in range(5):
-            station.send("event", {"n": i, "text": f"e{i}"})
+            station.send("event", {"n": i, "t": 0.0, "kind": "note", "who": "ann", "text": f"e{i}"})
         for name in ("image", "spectrum"):
             host.send("estimate", Estimate(name, 1, 0.0, Model("m", "1", ""), {}))
         time.sleep(0.3)
-        qtbot.waitUntil(lambda: ("status", {"cycle": 199}) in got and ("event", "e4") in got, timeout=3000)
+        qtbot.waitUntil(lambda: ("status", status(199)) in got and ("event", "e4") in got, timeout=3000)
         qtbot.waitUntil(lambda: {v for k, v in got if k == "estimate"} == {"image", "spectrum"}, timeout=3000)
         assert [v for k, v in got if k == "event"][1:] == [f"e{i}" for i in range(5)]
         assert len([1 for k, v in got if k == "status" and v["cycle"] >= 0]) < 60

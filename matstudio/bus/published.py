@@ -1,0 +1,133 @@
+"""What the processes of a run publish, by topic; docs/messages.md shows the same. A subscriber gets nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+from matstudio.domain.estimate import Estimate, MaterialState
+from matstudio.domain.process import Limits, Reading
+from matstudio.domain.typed import wrong
+
+
+class Readings(TypedDict):
+    """The device's process values."""
+
+    t: float
+    readings: tuple[Reading, ...]
+    state: Mapping[str, Any]
+
+
+class AlarmRow(TypedDict):
+    """One alarm of the station's list."""
+
+    id: str
+    text: str
+    priority: str
+    state: str
+    t: float
+
+
+class InterlockRow(TypedDict):
+    """One interlock that holds."""
+
+    name: str
+    reason: str
+
+
+class DeviceState(TypedDict):
+    """How the station sees its device."""
+
+    name: str
+    kind: str
+    state: str
+    age: float
+
+
+class Audit(TypedDict):
+    """The end of the audit log."""
+
+    n: int
+    hash: str
+
+
+class Status(TypedDict):
+    """The station's state."""
+
+    t: float
+    cycle: int
+    mode: str
+    master: str
+    why: str
+    readings: Mapping[str, Reading]
+    limits: Mapping[str, Limits]
+    setpoints: Mapping[str, float]
+    outputs: Mapping[str, float]
+    pid: Mapping[str, float | bool]
+    alarms: tuple[AlarmRow, ...]
+    interlocks: tuple[InterlockRow, ...]
+    device: DeviceState
+    clients: Mapping[str, float]
+    audit: Audit
+
+
+class _More(TypedDict, total=False):
+    wall: float
+    data: Mapping[str, Any]
+    hash: str
+
+
+class Event(_More):
+    """An entry of the audit log."""
+
+    n: int
+    t: float
+    kind: str
+    who: str
+    text: str
+
+
+class ModelRow(TypedDict):
+    """The model of one stream, and how it fares."""
+
+    model: str
+    version: str
+    seconds: float
+    analysed: int
+    skipped: int
+    error: str
+
+
+class Recording(TypedDict):
+    """The recorder's state."""
+
+    t: float
+    state: str
+    path: str | None
+    since: float | None
+    bytes: int
+    rate: float
+    free: int
+    hours_left: float
+    received: Mapping[str, int]
+    dropped: Mapping[str, int]
+    error: str | None
+
+
+PUBLISHED: dict[str, Any] = {
+    "readings": Readings,
+    "status": Status,
+    "event": Event,
+    "estimate": Estimate,
+    "state": MaterialState,
+    "models": Mapping[str, ModelRow],
+    "recording": Recording,
+}
+
+
+def problem(topic: str, value: Any) -> str:
+    """Why a message is none of `PUBLISHED`, in one line; "" where it is one."""
+    if topic not in PUBLISHED:
+        return f"unknown topic {topic[:40]!r}"
+    found = wrong(value, PUBLISHED[topic])
+    return f"{topic}{found}" if found else ""
