@@ -45,7 +45,6 @@ def read_session(
                 if part == path:
                     raise
                 notes.append(f"left out: {error}")
-        sessions.sort(key=lambda s: s.t0)
         tracks, lost = _tracks(sessions, name)
         logs = _logs(sessions)
         if not tracks and not logs:
