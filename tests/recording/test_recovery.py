@@ -16,6 +16,7 @@ from matstudio.control import audit
 from matstudio.domain.clock import RealClock
 from matstudio.recording.verify import verify
 from matstudio.recording.writer import SessionWriter
+from matstudio.session import layout
 from matstudio.session.reader import Session
 from matstudio.session.recovery import InUse, clear_write_flag, lookup3
 
@@ -116,15 +117,59 @@ def test_the_audit_chain_is_checked_from_the_file(writer):
     assert report.counts["audit entries"] == 20
     assert any(json.loads(lines[-1])["hash"] in line for line in report.lines)
 
+
+def _swap(lines: list[bytes]) -> list[bytes]:
+    return [*lines[:6], lines[7], lines[6], *lines[8:]]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda x: [*x[:6], x[6].replace(b'"value":0.6', b'"value":0.9'), *x[7:]], "entry 7: its hash"),
+        (lambda x: [*x[:6], x[6].replace("Å".encode(), b"nm"), *x[7:]], "entry 7: its hash"),
+        (lambda x: [*x[:6], *x[7:]], "entry 8: follows entry 6"),
+        (_swap, "entry 8: follows entry 6"),
+        (lambda x: [*x[:6], x[6].replace(b'"hash":"', b'"hash":"f'), *x[7:]], "entry 7: its hash"),
+        (lambda x: x[1:], "entry 2: follows entry 0"),
+        (lambda x: [*x[:6], x[6][:40], *x[7:]], "a line cannot be read"),
+    ],
+    ids=["data", "text", "removed", "swapped", "hash", "first removed", "truncated"],
+)
+def test_an_audit_entry_that_was_changed_is_named(writer, change, says):
+    for line in change(audit_lines(20)):
+        writer.add_event(line)
+    writer.close()
+    report = verify(writer.path)
+    assert not report.ok
+    wrong = [line for line in report.lines if line.startswith("WRONG")]
+    assert any(says in line for line in wrong), wrong
+
+
+def test_an_audit_entry_that_was_edited_in_the_file_is_named(writer):
+    for line in audit_lines(20):
+        writer.add_event(line)
+    writer.close()
     with h5py.File(writer.path, "r+") as file:
         text = file["entry/events/text"]
         row = next(i for i, t in enumerate(text[()]) if b'"n":7,' in t)
         text[row] = text[row].replace(b'"value":0.6', b'"value":0.9')
     report = verify(writer.path)
-    assert not report.ok
     assert [line for line in report.lines if line.startswith("WRONG")] == [
         "WRONG: audit log: entry 7: its hash does not fit its content and the entry before it"
     ]
+
+
+def test_an_audit_log_whose_end_was_cut_off_shows_another_last_hash(writer):
+    """That its end is missing can be told only by who has the hash that was shown at stop."""
+    lines = audit_lines(20)
+    for line in lines[:15]:
+        writer.add_event(line)
+    writer.close()
+    report = verify(writer.path)
+    assert report.ok
+    told = next(line for line in report.lines if line.startswith("audit log"))
+    assert json.loads(lines[14])["hash"] in told
+    assert json.loads(lines[19])["hash"] not in told
 
 
 @pytest.mark.parametrize(("missed", "dropped", "lost"), [(5, 5, 0), (0, 0, 5), (2, 2, 3)])
@@ -145,6 +190,66 @@ def test_times_that_go_back_are_found(writer):
     report = verify(writer.path)
     assert not report.ok
     assert any("WRONG: image: an exposure begins before" in line for line in report.lines)
+
+
+@pytest.mark.parametrize("index", [0, 7, 29])
+def test_one_bit_that_flipped_in_a_frame_is_found(writer, index):
+    rng = np.random.default_rng(index)
+    for seq in range(1, 30):
+        frame = image(seq)
+        noise = rng.integers(0, 60000, frame.data.shape).astype("u2")  # LZ4 leaves it as it is, and checks nothing
+        writer.add_frame(type(frame)(**{**vars(frame), "data": noise}))
+    writer.close()
+    with h5py.File(writer.path) as file:
+        chunk = file["entry/image/data"].id.get_chunk_info_by_coord((index, 0, 0))
+    for at in rng.integers(0, chunk.size, 5):
+        body = bytearray(writer.path.read_bytes())
+        body[chunk.byte_offset + at] ^= 1 << rng.integers(8)
+        damaged = writer.path.with_name("damaged.nxs")
+        damaged.write_bytes(bytes(body))
+        report = verify(damaged)
+        assert not report.ok
+        assert any(line.startswith(f"WRONG: image: frame {index} cannot be read: ") for line in report.lines)
+        with Session.open(damaged) as session, pytest.raises(ValueError, match=f"image frame {index}"):
+            session.frame("image", index)
+
+
+def test_a_file_of_format_version_1_opens_and_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    real = h5py.Group.create_dataset
+    monkeypatch.setattr(
+        h5py.Group, "create_dataset", lambda *a, **k: real(*a, **{n: v for n, v in k.items() if n != "fletcher32"})
+    )
+    monkeypatch.setattr(layout, "FORMAT_VERSION", 1)
+    writer = SessionWriter(tmp_path / "old.nxs", DESCRIPTION, RealClock.start(), [image(0)])
+    for seq in range(1, 5):
+        writer.add_frame(image(seq))
+    writer.close()
+    monkeypatch.undo()
+    report = verify(writer.path)
+    assert report.ok, report.lines
+    assert any("frames have no checksum" in line for line in report.lines)
+    with Session.open(writer.path) as session:
+        np.testing.assert_array_equal(session.frame("image", 4).data, image(4).data)
+
+
+@pytest.mark.parametrize(
+    ("counts", "says"),
+    [
+        ({"received": 13, "recorded": 9, "dropped": 4}, "10 frames, but the recorder wrote 9"),
+        ({"received": 15, "recorded": 10, "dropped": 4}, "15 received are not 10 recorded and 4 dropped"),
+        ({"received": 12, "recorded": 10, "dropped": 2}, "2 dropped, but 4 before the last frame"),
+        ({"received": 14, "recorded": 10, "dropped": 4}, ""),
+    ],
+)
+def test_what_the_recorder_counted_is_held_against_the_rows(writer, counts, says):
+    for seq in range(1, 9):
+        writer.add_frame(image(seq))
+    writer.add_frame(image(13), missed=4)
+    writer.close("end", {"counts": {"image": counts}})
+    report = verify(writer.path)
+    wrong = [line for line in report.lines if line.startswith("WRONG")]
+    assert wrong == ([f"WRONG: image: {says}"] if says else [])
+    assert ("image: 14 received, 10 recorded, 4 dropped" in report.lines) == (not says)
 
 
 def test_a_file_that_cannot_be_read_through_is_found(tmp_path):
