@@ -121,8 +121,8 @@ class StructureCanvas(QWidget):
 
     def set_structure(self, model: SiteModel) -> None:
         """Show these sites; those that are not finite are left out. The camera stays unless the box changes."""
-        finite = np.isfinite(model.positions).all(axis=1)
-        if not finite.all():
+        if not np.isfinite(model.positions.sum()):
+            finite = np.isfinite(model.positions).all(axis=1)
             model = SiteModel(
                 model.cell, model.positions[finite], model.species, model.occupancy[finite], model.sigma[finite]
             )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from matstudio.domain.structure import SiteModel
-from matstudio.widgets.atoms import bonds, box_edges, colours, surface
+from matstudio.widgets.atoms import bonds, box_edges, colours, extent, surface
 from matstudio.widgets.elements import radius
 
 MANY = 5_000
@@ -73,7 +73,7 @@ def origin_of(model: SiteModel) -> np.ndarray:
     if not len(model.positions):
         return np.zeros(3)
     corners = box_edges(cell, np.zeros(3))
-    return model.positions.min(axis=0) - corners.min(axis=0)
+    return extent(model.positions)[0] - corners.min(axis=0)
 
 
 def make(model: SiteModel, look: Look, sites: np.ndarray | None = None) -> Drawing:
@@ -98,7 +98,7 @@ def make(model: SiteModel, look: Look, sites: np.ndarray | None = None) -> Drawi
         sticks.append(ends)
         thick.append(np.full(len(ends), STICK_A))
         paint.append(colour)
-    everything = np.concatenate([edges.reshape(-1, 3), positions])
+    low, high = extent(np.concatenate([edges.reshape(-1, 3), positions]))
     return Drawing(
         model,
         sites,
@@ -109,8 +109,8 @@ def make(model: SiteModel, look: Look, sites: np.ndarray | None = None) -> Drawi
         np.concatenate(sticks).astype(np.float32),
         np.concatenate(thick).astype(np.float32),
         _bytes(np.concatenate(paint)),
-        everything.min(axis=0),
-        everything.max(axis=0),
+        low,
+        high,
         origin,
     )
 

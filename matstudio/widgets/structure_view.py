@@ -22,6 +22,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from matstudio.domain.structure import SiteModel
+from matstudio.widgets.atoms import extent
 from matstudio.widgets.colours import Scheme, scheme
 from matstudio.widgets.structure_camera import Camera, hit, looking
 from matstudio.widgets.structure_drawing import Look, origin_of
@@ -278,14 +279,11 @@ class StructureView(QWidget):
         if model is None:
             return Camera()
         origin = origin_of(model)
-        corners = origin + np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)]) @ model.cell
-        points = (
-            corners
-            if not len(model.positions)
-            else np.concatenate([corners, [model.positions.min(axis=0), model.positions.max(axis=0)]])
-        )
-        size = (self.width(), self.height())
-        return looking(view, model.cell, points.min(axis=0), points.max(axis=0), size, 2.5, self._perspective)
+        points = origin + np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)]) @ model.cell
+        if len(model.positions):
+            points = np.concatenate([points, extent(model.positions)])
+        low, high = extent(points)
+        return looking(view, model.cell, low, high, (self.width(), self.height()), 2.5, self._perspective)
 
     def _wanted(self) -> Wanted:
         if self._camera is None and self._model is not None:
