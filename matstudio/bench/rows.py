@@ -47,7 +47,8 @@ class Row:
         return own | bounds | {"pass": self.passed}
 
 
-Bench = Callable[[], list[Row]]
+Bench = Callable[[bool], list[Row]]
+"""A bench; called with whether it is to be the long form."""
 
 
 def machine() -> dict[str, Any]:

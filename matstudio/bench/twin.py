@@ -19,7 +19,7 @@ from matstudio.modalities.base import MODALITIES, load
 SECONDS = 20.0
 
 
-def bench() -> list[Row]:
+def bench(_: bool = False) -> list[Row]:
     """CPU of the twin's process at its default rates, and each baseline's time against the frame period."""
     run = Run.create("twin", {"seed": 0})
     child = processes.spawn(run, DEVICE, "matstudio.instruments.serve")
