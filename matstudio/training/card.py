@@ -48,19 +48,22 @@ training is read, and the estimate says so.
 """
 
 
-def finish(training: Training, folder: Path, version: str, count: int = 39) -> str:
+COUNT = 26
+"""Images of each dose that the settings are chosen on."""
+
+
+def finish(training: Training, folder: Path) -> str:
     """Choose the settings, write `unet.safetensors` and `unet.md`; returns the table of scores.
 
     Args:
         training: as far as it is.
         folder: where they go.
-        version: of the weights, for the header.
-        count: images of each dose.
     """
+    version = f"{training.step}-{training.seed}"
     net = ColumnNet()
     net.load_state_dict(training.weights())
     net.eval()
-    sets = {dose: list(validation.scenes(count, dose)) for dose in validation.DOSES}
+    sets = {dose: list(validation.scenes(COUNT, dose)) for dose in validation.DOSES}
     every = [one for some in sets.values() for one in some]
     settings = validation.chosen(net, every, validation.ranges(training.seed))
     facts = {

@@ -93,17 +93,22 @@ def test_a_training_is_not_overwritten_and_a_damaged_checkpoint_not_resumed(tmp_
         assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_finished_training_is_weights_that_load_and_a_card(tmp_path, monkeypatch):
-    training = learnt(Training(3, 2, TINY), 2)
+def test_a_finished_training_is_weights_that_load_and_a_card(tmp_path, monkeypatch, capsys):
+    Training(3, 2, TINY).save(tmp_path)
     monkeypatch.setattr(validation, "SIZE", 96)
     monkeypatch.setattr(validation, "ranges", lambda seed: (("skewness", -1.0, 1.0),))
-    card.finish(training, tmp_path, "9", count=2)
+    monkeypatch.setattr(card, "COUNT", 2)
+    assert main(["train", "unet", "--out", str(tmp_path), "--resume"]) == 0
+    said = capsys.readouterr()
+    assert "step 2/2" in said.err
     model = UNet(tmp_path / "unet.safetensors")
-    assert model.version == "9"
+    assert model.version == "2-3"
     assert model._find.settings.ranges == (("skewness", -1.0, 1.0),)
     text = (tmp_path / "unet.md").read_text()
     assert "`matstudio train unet --steps 2 --seed 3`: 2 steps" in text
-    assert text.count("| 1e") == 3
+    rows = [line for line in text.splitlines() if line.startswith("| 1e")]
+    assert len(rows) == 3
+    assert all(row in said.out for row in rows)
 
 
 def test_real_crystals_have_their_columns():
