@@ -426,7 +426,7 @@ class MainWindow(QMainWindow):
     def _show_structure(self, structure: SiteModel) -> None:
         """Show the atoms, once a second at most: more would not be seen, and OpenGL by software costs a core."""
         now = self.session.live.now()
-        if self.paused or now - self._drawn < STRUCTURE_S:
+        if self.paused or now - self._drawn < STRUCTURE_S or not status_line.can_be_drawn(structure):
             return
         if not self.structure.show_structure(structure):
             return

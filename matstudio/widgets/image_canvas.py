@@ -14,6 +14,7 @@ from PySide6.QtGui import QResizeEvent, QTransform
 from PySide6.QtWidgets import QWidget
 
 from matstudio.domain.frame import Axis
+from matstudio.widgets.axes import drawable
 from matstudio.widgets.colours import COLORMAPS, Scheme
 from matstudio.widgets.levels import measure, moved, subsample
 from matstudio.widgets.overlays import Circles, Hud, Marks, Points
@@ -78,7 +79,7 @@ class ImageCanvas(GraphView):
         """
         if data.ndim != 2 or data.dtype.kind not in "biuf" or 0 in data.shape:
             raise ValueError(f"cannot be shown as an image: {data.dtype} {data.shape}")
-        pair = (_usable(axes[0]), _usable(axes[1]))
+        pair = (drawable(axes[0]), drawable(axes[1]))
         if pair != self._axes:
             self._calibrate(pair)
         self._data, self._unit = data, unit
@@ -259,13 +260,6 @@ class ImageCanvas(GraphView):
         self._levels, self._last = (0.0, 0.0), -math.inf
         if self._data is not None and self._axes is not None:
             self.set_frame(self._data, self._axes)
-
-
-def _usable(axis: Axis) -> Axis:
-    """The axis, or pixels where its scale or offset cannot be drawn."""
-    if math.isfinite(axis.scale) and axis.scale != 0 and math.isfinite(axis.offset):
-        return axis
-    return Axis(axis.name, "px", 1.0, 0.0, axis.size)
 
 
 def _digits(axis: Axis) -> int:

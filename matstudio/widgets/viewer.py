@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
+import numpy as np
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from matstudio.domain.estimate import Estimate
 from matstudio.domain.frame import Frame
+from matstudio.widgets.axes import drawable
 from matstudio.widgets.flow import FlowLayout
 from matstudio.widgets.rows import Line, Rows
 from matstudio.widgets.text import duration, number, with_sigma
@@ -23,6 +26,26 @@ def unit_of(frame: Frame) -> str:
     """Unit of the frame's values, "" where they are pure numbers or it is not known."""
     unit = str(frame.metadata.get("unit", ""))
     return "" if unit == "1" else unit
+
+
+def blank(data: np.ndarray) -> str:
+    """One line where a frame (any shape) shows nothing: no value is a number, or all are the same; else ""."""
+    flat = data.reshape(-1)
+    if _same(flat[:: max(1, flat.size // 4096)]) and _same(flat):
+        value = flat[0]
+        return f"every value is {value:.6g}" if np.isfinite(value) else "no value is a finite number"
+    return ""
+
+
+def _same(values: np.ndarray) -> bool:
+    """Whether all are equal, or none is finite."""
+    if values.dtype.kind == "f":
+        finite = np.isfinite(values)
+        if not finite.any():
+            return True
+        if not finite.all():
+            return False
+    return bool(values.size and values.min() == values.max())
 
 
 class FrameViewer(QWidget):
@@ -82,12 +105,15 @@ class FrameViewer(QWidget):
             self._held = frame
             return
         try:
+            if not frame.data.size:
+                raise ValueError("there is no value in it")
+            frame = replace(frame, axes=tuple(drawable(a) for a in frame.axes))
             self.draw_frame(frame)
         except ValueError as error:
             self._say(f"cannot be shown: {error}")
             return
         self._frame = frame
-        self._say("")
+        self._say(blank(frame.data))
         size = "×".join(f"{n:,}" if frame.data.ndim == 1 else str(n) for n in frame.data.shape)
         mode = str(frame.metadata.get("mode", ""))
         told = self._kind.lower() in mode.lower()

@@ -57,6 +57,8 @@ class FakeRun:
         self.silent = False
         self.model, self.loading, self.model_error = "baseline", "", ""
         self.failed = ""
+        self.flood = 0
+        """Further status messages and events in each 0.1 s."""
         self.playing, self.position = True, 3.0
         self.recorded = [
             recorded(0.0, "start", "station", "station 0.1.0"),
@@ -206,6 +208,10 @@ class FakeRun:
         pubs[DEVICE].send("readings", {"t": t, "readings": readings, "state": state if self.kind == "replay" else {}})
         if tick % 2 == 0:
             pubs[STATION].send("status", self.status(t, tick, {r.name: r for r in readings}))
+        for i in range(self.flood):
+            pubs[STATION].send("status", self.status(t, tick, {r.name: r for r in readings}))
+            event = {"n": 1000 * tick + i, "t": t, "wall": time.time(), "kind": "note", "who": "ann", "data": {}}
+            pubs[STATION].send("event", event | {"text": f"flood {i}", "hash": "0" * 64})
         if tick == 3:
             for n, text in enumerate(
                 ("station started: OFF", "mode PID asked for", "setpoint 640 K limited to 631 K"), 1
@@ -269,7 +275,7 @@ class FakeRun:
                     "since": since,
                     "bytes": 0,
                     "rate": 11.8e6,
-                    "free": 812e9,
+                    "free": 812_000_000_000,
                     "hours_left": 19.0,
                     "received": {"image": 5},
                     "recorded": {"image": 3},

@@ -138,7 +138,11 @@ class Viewer(FrameViewer):
     def rows(self, estimate: Estimate) -> list[tuple[str, str]]:
         """How many spots or peaks."""
         named = (("Spots", "spots"), ("Peaks", "peaks"))
-        return [(label, f"{len(estimate.arrays[name]):,} found") for label, name in named if name in estimate.arrays]
+        return [
+            (label, f"{np.atleast_1d(estimate.arrays[name]).shape[0]:,} found")
+            for label, name in named
+            if name in estimate.arrays
+        ]
 
     def _turn_to(self, frame: Frame) -> None:
         flat = frame.data.ndim == 2

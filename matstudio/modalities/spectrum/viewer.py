@@ -64,7 +64,7 @@ class Viewer(FrameViewer):
         """The edges, with energy and probability, or how many peaks."""
         rows = [("Edge", text) for _, text in self._labelled(estimate)][:6]
         peaks = estimate.arrays.get("peaks")
-        return rows if peaks is None else [*rows, ("Peaks", f"{len(peaks):,} found")]
+        return rows if peaks is None else [*rows, ("Peaks", f"{np.atleast_1d(peaks).shape[0]:,} found")]
 
     def _labelled(self, estimate: Estimate) -> list[tuple[float, str]]:
         energies = np.ravel(estimate.arrays.get("edges_eV", ()))

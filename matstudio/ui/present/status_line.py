@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from matstudio.domain.estimate import MaterialState
+from matstudio.domain.structure import SiteModel
 from matstudio.ui.live import Live
 from matstudio.widgets.text import duration
 from matstudio.workers.frames import StreamStats
@@ -15,7 +18,7 @@ from matstudio.workers.messages import Machine
 def stream_line(
     live: Live, stream: str, stats: StreamStats | None, analysed: float | None, age: float | None = None
 ) -> str:
-    """ "10.0 Hz  age 0.06 s  skipped 0  analysed 4.1"; how many are shown is said where it is not all."""
+    """ "10.0 Hz  age 0.06 s  skipped 3  analysed 4.1"; what is as it should be is not said."""
     if stats is None or not stats.received:
         return "no frame yet"
     parts = [f"{stats.rate_received:.1f} Hz"]
@@ -23,7 +26,8 @@ def stream_line(
         parts.append(f"shown {stats.rate_shown:.1f}")
     if age is not None:
         parts.append(f"age {duration(age)}")
-    parts.append(f"skipped {stats.skipped:,}")
+    if stats.skipped:
+        parts.append(f"skipped {stats.skipped:,}")
     if analysed is not None:
         parts.append(f"analysed {analysed:.1f}")
     error = (live.models.get(stream) or {}).get("error")
@@ -119,8 +123,16 @@ class Analysed:
         return rates
 
 
+def can_be_drawn(structure: SiteModel) -> bool:
+    """Whether a structure has sites, of finite places and occupancies, in a box."""
+    n, parts = len(structure.positions), (structure.cell, structure.positions, structure.occupancy)
+    shapes = ((3, 3), (n, 3), (n, len(structure.species)))
+    return n > 0 and all(p.shape == s and bool(np.isfinite(p).all()) for p, s in zip(parts, shapes, strict=True))
+
+
 def structure_line(state: MaterialState, age: float) -> str:
     """The title of the structure: in what its sources disagree, how many sites, how old (s), and from which streams."""
     sources = sorted({ref.stream for refs in state.sources.values() for ref in refs})
     sites = 0 if state.structure is None else len(state.structure.positions)
-    return "  ".join((*state.notes, f"{sites:,} sites", f"{age:.1f} s ago from {' + '.join(sources)}"))
+    undrawn = () if state.structure is None or can_be_drawn(state.structure) else ("cannot be drawn",)
+    return "  ".join((*undrawn, *state.notes, f"{sites:,} sites", f"{age:.1f} s ago from {' + '.join(sources)}"))
