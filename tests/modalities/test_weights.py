@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -68,3 +71,11 @@ def test_an_absent_file_is_said_to_be_absent_and_its_model_is_not_offered(tmp_pa
         image.inverse("vit")
     (tmp_path / "unet.safetensors").write_bytes(b"")
     assert image.offered() == ("baseline", "unet")
+
+
+def test_what_is_offered_is_found_out_without_torch():
+    code = (
+        "import sys; from matstudio.modalities.base import MODALITIES as all_; [m.offered() for m in all_.values()];"
+        "sys.exit(any(n in sys.modules for n in ('torch', 'safetensors', 'scipy')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).returncode == 0
