@@ -129,6 +129,8 @@ class Watcher:
             problems += [f"stream {name} brought no frame" for name in silent]
         if arguments.record and not recording.get("path"):
             problems.append(f"nothing was recorded: {recording.get('error') or 'the recorder did not answer'}")
+        elif recording.get("state") == "failed":
+            problems.append(f"recording stopped: {recording.get('error')}")
         state = self.last.get("state")
         truth = self.last.get("readings", {}).get("state", {}).get("truth")
         return {

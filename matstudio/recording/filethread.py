@@ -118,6 +118,7 @@ class FileThread:
             self.tally.end(writer.flushed)
             unclosed.append(self.path)
         if self.removed:
+            self._fail(FileNotFoundError("removed or renamed while it was recorded"))
             self.tally.end({})
 
     def _fail(self, error: Exception) -> None:

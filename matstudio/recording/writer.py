@@ -118,7 +118,7 @@ class SessionWriter:
         new.unlink(missing_ok=True)
         with contextlib.ExitStack() as undo:
             undo.callback(new.unlink, missing_ok=True)
-            self._file = undo.enter_context(h5py.File(new, "x", libver=("v110", "v110")))
+            self._file = undo.enter_context(h5py.File(new, "x", libver=("v110", "v110"), rdcc_nbytes=0))
             self._make(description, first, readings, run or {}, missed or {})
             self._reserve = _reserve(path.parent)
             undo.callback(self._reserve.close)

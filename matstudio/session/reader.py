@@ -131,12 +131,16 @@ def complete_rows(group: Any) -> int:
     n: int = min(group[k].shape[0] for k in ("data", "metadata", *_FILLS))
     for name, fill in _FILLS.items():
         n = _filled(group[name][:n], fill)
-    data, corner = group["data"], (0,) * (group["data"].ndim - 1)
-    while n and data.id.get_chunk_info_by_coord((n - 1, *corner)).byte_offset is None:
+    while n and not _written(group["data"], n - 1):
         n -= 1
     while n and not group["metadata"][n - 1]:
         n -= 1
     return n
+
+
+def _written(data: Any, index: int) -> bool:
+    """Whether a frame's chunk is in the file; HDF5 reads one that is not as zeros."""
+    return data.id.get_chunk_info_by_coord((index, *(0,) * (data.ndim - 1))).byte_offset is not None
 
 
 def _filled(values: np.ndarray, fill: float) -> int:
@@ -266,6 +270,8 @@ class Session:
             raise IndexError(f"frame {index} of {info.n} in {stream}")
         index %= info.n
         with naming(self.path, f"{stream} frame {index}"):
+            if not _written(group["data"], index):
+                raise ValueError("its data were never written")
             data = group["data"][index]
             facts = self._metadata(group, index)
             own = facts.pop("", {})

@@ -290,6 +290,123 @@ def test_a_write_that_fails_stops_the_recording(
     assert verify(tmp_path / "s.nxs").ok
 
 
+def _unlink(path: Path) -> None:
+    path.unlink()
+
+
+def _rename(path: Path) -> None:
+    path.rename(path.with_name("other.nxs"))
+
+
+def _replace(path: Path) -> None:
+    path.with_name("other").write_text("something else")
+    path.with_name("other").replace(path)
+
+
+def _remove_folder(path: Path) -> None:
+    shutil.rmtree(path.parent)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows keeps files that are open")
+@pytest.mark.parametrize("remove", [_unlink, _rename, _replace, _remove_folder])
+def test_a_file_that_is_removed_ends_the_recording(tmp_path: Path, in_thread: Callable[[], FakeRun], remove):
+    fake = in_thread()
+    (tmp_path / "d").mkdir()
+    path = tmp_path / "d" / "s.nxs"
+    fake.write(image(0), spectrum(0))
+    fake.client.request("record", path=str(path))
+    assert wait_for(path.exists, 5)
+    remove(path)
+    assert wait_for(lambda: fake.status()["state"] == "failed", 5)
+    where = path.parent if remove is _remove_folder else path
+    assert str(fake.status()["error"]).startswith(f"{where}: ")
+    status = fake.status()
+    assert wait_for(lambda: fake.status()["recorded"] == {"image": 0, "spectrum": 0}, 5)  # nobody finds them there
+    assert status["received"] == {"image": 1, "spectrum": 1} == fake.status()["dropped"]
+    (tmp_path / "d").mkdir(exist_ok=True)
+    assert fake.client.request("record", path=str(tmp_path / "d" / "next.nxs"))  # and another one can begin
+    assert wait_for((tmp_path / "d" / "next.nxs").exists, 5)
+
+
+def test_a_slow_disk_makes_frames_wait_and_then_drops_them(
+    tmp_path: Path, in_thread: Callable[[], FakeRun], monkeypatch: pytest.MonkeyPatch
+):
+    real, go = filethread.SessionWriter.add_frame, threading.Event()
+
+    def slow(*arguments: object) -> None:
+        assert go.wait(20)
+        real(*arguments)
+
+    fake = in_thread()
+    fake.write(image(0), spectrum(0))
+    fake.client.request("record", path=str(tmp_path / "s.nxs"))
+    assert wait_for((tmp_path / "s.nxs").exists, 5)
+    monkeypatch.setattr(filethread.SessionWriter, "add_frame", slow)
+    monkeypatch.setattr(filethread, "BACKLOG_BYTES", 10 * image(0).data.nbytes)
+    for seq in range(1, 31):
+        fake.write(image(seq))
+        assert wait_for(lambda seq=seq: fake.received("image") == seq + 1, 5)  # commands are answered meanwhile
+    status = fake.status()
+    assert [status[word]["image"] for word in ("received", "recorded", "waiting", "dropped")] == [31, 1, 10, 20]
+    go.set()
+    assert wait_for(lambda: fake.status()["waiting"]["image"] == 0, 5)
+    fake.write(image(31))
+    assert wait_for(lambda: fake.status()["recorded"]["image"] == 12, 5)
+    fake.client.request("stop_recording")
+    assert fake.status()["dropped"]["image"] == 20
+    report = verify(tmp_path / "s.nxs")
+    assert report.ok, report.lines
+    assert [report.counts[f"{word} image"] for word in ("received", "frames", "dropped", "lost")] == [32, 12, 20, 0]
+    assert "frames image: 20 not written, because the disk was too slow or failed" in report.lines
+    with Session.open(tmp_path / "s.nxs") as session:
+        info = session.streams["image"]
+        assert (info.seq.tolist(), info.missed[-2:].tolist()) == ([*range(11), 31], [0, 20])
+
+
+def test_a_recording_that_is_stopped_at_once_keeps_what_has_come(tmp_path: Path, in_thread: Callable[[], FakeRun]):
+    fake = in_thread()
+    fake.write(image(0))  # the other stream is silent, and the file waits for it
+    fake.client.request("record", path=str(tmp_path / "s.nxs"))
+    assert wait_for(lambda: fake.received("image") == 1, 5)
+    assert fake.client.request("stop_recording") == {"paths": (str(tmp_path / "s.nxs"),)}
+    assert verify(tmp_path / "s.nxs").counts["received image"] == 1
+    assert fake.status()["recorded"] == {"image": 1, "spectrum": 0}
+
+
+def test_what_another_layout_makes_useless_is_counted(tmp_path: Path, in_thread: Callable[[], FakeRun]):
+    fake = in_thread()
+    small = replace(image(1), data=image(1).data[:16], axes=(replace(IMAGE_AXES[0], size=16), IMAGE_AXES[1]))
+    fake.write(image(0))
+    fake.client.request("record", path=str(tmp_path / "s.nxs"))
+    assert wait_for(lambda: fake.received("image") == 1, 5)
+    fake.write(small, spectrum(0))  # before the file was begun
+    assert wait_for((tmp_path / "s.nxs").exists, 5)
+    fake.client.request("stop_recording")
+    report = verify(tmp_path / "s.nxs")
+    assert report.ok, report.lines
+    assert [report.counts[f"{word} image"] for word in ("received", "frames", "dropped")] == [2, 1, 1]
+
+
+def test_what_was_stopped_stays_stopped_and_what_was_not_goes_on(tmp_path: Path, fake: FakeRun):
+    """Over a recorder's death: whatever it was doing, also before its first file was there."""
+
+    def die(command: str, **fields: str) -> dict[str, object]:
+        child = spawn(fake.run, RECORDER, "matstudio.recording")
+        try:
+            fake.client.request("ping", timeout=20.0)
+            fake.client.request(command, **fields)
+            return fake.status()
+        finally:
+            child.kill()
+            child.wait()
+
+    assert die("record", path=str(tmp_path / "s.nxs"))["state"] == "recording"  # there was no frame yet: no file
+    assert list(tmp_path.glob("*.nxs")) == []
+    assert die("ping")["state"] == "recording"
+    assert die("stop_recording")["state"] == "idle"
+    assert die("ping")["state"] == "idle"
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux")
 def test_a_backlog_that_is_full_counts_what_it_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     go = threading.Event()

@@ -214,6 +214,24 @@ def test_one_bit_that_flipped_in_a_frame_is_found(writer, index):
             session.frame("image", index)
 
 
+def test_a_frame_whose_data_were_never_written_is_found(writer):
+    for seq in range(1, 5):
+        writer.add_frame(image(seq))
+    writer.close()
+    with h5py.File(writer.path, "r+") as file:
+        group = file["entry/image"]
+        for name in ("data", "t_start", "t_end", "seq", "missed", "metadata", "metadata_bytes"):
+            group[name].resize(7, axis=0)
+            if name != "data":
+                group[name][5:] = group[name][4]
+        group["seq"][5:], group["t_start"][5:], group["t_end"][5:] = (5, 6), (0.5, 0.6), (0.59, 0.69)
+        group["data"][6] = image(6).data  # 5 reads as zeros
+    report = verify(writer.path)
+    wrong = [line for line in report.lines if line.startswith("WRONG: image: frame")]
+    assert [line.rpartition(": ")[2] for line in wrong] == ["its data were never written"], report.lines
+    assert wrong[0].startswith("WRONG: image: frame 5 ")
+
+
 def test_a_file_of_format_version_1_opens_and_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     real = h5py.Group.create_dataset
     monkeypatch.setattr(
