@@ -71,7 +71,7 @@ def turn(models: list[SiteModel], seconds: float = SECONDS) -> Turned:
         canvas.resize(*SIZE)
         canvas.set_structure(models[0])
         canvas.show()
-        canvas.look("general")
+        canvas.look("from the side")
         view = canvas.view
         if view is None:
             raise ValueError("no OpenGL here: the 3D view cannot be measured")

@@ -128,10 +128,7 @@ def _actions(dock: StructureDock) -> list[Action]:
         for scale in PICTURE_SCALES
     ]
     made += [
-        Action(f"structure.view.{n}", f"Look {n}", MENU, canvas(lambda c, n=n: c.look(n)), when=drawn)
-        if n.startswith("along")
-        else Action(f"structure.view.{n}", "Look from one side", MENU, canvas(lambda c, n=n: c.look(n)), when=drawn)
-        for n in VIEWS
+        Action(f"structure.view.{n}", f"Look {n}", MENU, canvas(lambda c, n=n: c.look(n)), when=drawn) for n in VIEWS
     ]
     made += [
         Action(

@@ -8,7 +8,9 @@ from itertools import product
 
 import numpy as np
 
-VIEWS = ("along the beam", "along a", "along b", "along c", "general")
+VIEWS = ("along the beam", "along a", "along b", "along c", "from the side")
+ROOM = 1.12
+"""How much more than everything a view shows: for what is written beside it."""
 EYE = 4.0
 """Distance of the eye in perspective, in radii of what there is to see."""
 
@@ -103,7 +105,7 @@ def looking(
     radius = float(np.linalg.norm(high - low) / 2 + rim)
     right, up = (np.ptp(corners @ rotation[:2].T, axis=0) / 2 + rim) * 2
     width, height = (max(1, n) for n in size)
-    span = max(right / width, up / height) * min(width, height) * (1.1 if perspective else 1.0)
+    span = max(right / width, up / height) * min(width, height) * (1.25 if perspective else ROOM)
     return Camera(rotation, middle, float(span), radius, middle, perspective)
 
 
@@ -113,7 +115,7 @@ def _rotation(view: str, cell: np.ndarray) -> np.ndarray:
         "along a": lambda: _facing(cell[0], cell[2]),
         "along b": lambda: _facing(cell[1], cell[0]),
         "along c": lambda: _facing(cell[2], cell[1]),
-        "general": lambda: Camera(np.diag([1.0, -1.0, -1.0])).turned(0.45, 0.55).rotation,
+        "from the side": lambda: Camera(np.diag([1.0, -1.0, -1.0])).turned(0.45, 0.55).rotation,
     }
     if view not in turned:
         raise ValueError(f"no view {view!r}; there are {', '.join(VIEWS)}")

@@ -20,7 +20,7 @@ from matstudio.widgets.structure_view import StructureView
 from matstudio.widgets.text import number
 
 NO_GL = "No OpenGL: the 3D view needs it"
-SCALES = (1, 2, 4)
+_SHORT = dict(zip(VIEWS, ("beam", "a", "b", "c", "side"), strict=True))
 
 
 def gl_renderer() -> str:
@@ -66,7 +66,8 @@ class StructureCanvas(QWidget):
         self._empty.setWordWrap(True)
         self._stage.addWidget(self._empty, 1)
         self._choice = QComboBox()
-        self._choice.addItems([f"colour: {by}" for by in BY])
+        self._choice.addItems(BY)
+        self._choice.setToolTip("What the colours tell")
         self._choice.setAccessibleName("colour by")
         self._choice.activated.connect(lambda i: self.colour_by(BY[i]))
         self._bonds, self._perspective = QCheckBox("bonds"), QCheckBox("perspective")
@@ -74,11 +75,11 @@ class StructureCanvas(QWidget):
         self._perspective.setToolTip("Near things larger; without it, parallel projection")
         self._bonds.toggled.connect(lambda _: self._dress())
         self._perspective.toggled.connect(self._set_perspective)
-        foot = FlowLayout(6)
+        foot = FlowLayout(4)
         foot.addWidget(self._choice)
         for name in VIEWS:
-            button = QPushButton(name.removeprefix("along ").removeprefix("the "))
-            button.setToolTip(f"Look {name}" if name.startswith("along") else "Look from one side")
+            button = QPushButton(_SHORT[name])
+            button.setToolTip(f"Look {name}")
             button.setAccessibleName(f"view {name}")
             button.clicked.connect(lambda _=False, n=name: self.look(n))
             foot.addWidget(button)

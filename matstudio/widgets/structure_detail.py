@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-BUDGET_S, EASY_S = 0.080, 0.030
+BUDGET_S, EASY_S = 0.090, 0.030
 SMOOTH_S = 0.150
 FEW = 20_000
 
@@ -28,9 +28,9 @@ STILL, SMOOTH = Detail(1.0, 1, True), Detail(2.0, 1, True)
 LADDER = (
     Detail(1.0, 1, False),
     Detail(0.5, 1, False),
-    Detail(0.5, 2, False),
-    Detail(0.35, 4, False),
-    Detail(0.25, 10, False),
+    Detail(0.35, 1, False),
+    Detail(0.35, 3, False),
+    Detail(0.25, 8, False),
 )
 """What is drawn while the view moves, from the finest to the fastest."""
 
@@ -46,7 +46,7 @@ class Chooser:
     def moving(self, sites: int) -> Detail:
         """For the next picture of so many drawn sites."""
         if not 0.7 < sites / max(self._sites, 1) < 1.4:
-            self._rung = 0 if sites <= FEW else 1 if sites <= 500_000 else 2
+            self._rung = 0 if sites <= FEW else 1 if sites <= 400_000 else 3
         self._sites = sites
         return LADDER[self._rung]
 

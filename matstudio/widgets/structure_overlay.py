@@ -180,7 +180,7 @@ class Overlay:
             painter.setPen(self.colours.text)
             painter.drawText(box.adjusted(-2, -2, 2, 2), Qt.AlignmentFlag.AlignCenter, species)
             x = box.right() + 0.9 * em
-        text = "paler: less sure"
+        text = "fainter: less sure"
         box = metrics.boundingRect(text)
         box.moveTo(x, y - 0.5 * em)
         self._text(painter, box, text)

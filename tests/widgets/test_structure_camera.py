@@ -51,7 +51,7 @@ def test_what_is_in_front_follows_the_pointer() -> None:
 
 
 def test_turning_for_ever_stays_a_rotation_and_zoom_has_ends() -> None:
-    camera = looking("general", CELL, np.zeros(3), CELL.sum(axis=0), SIZE)
+    camera = looking("from the side", CELL, np.zeros(3), CELL.sum(axis=0), SIZE)
     for _ in range(3000):
         camera = camera.turned(0.37, -0.11)
     assert camera.rotation @ camera.rotation.T == pytest.approx(np.eye(3), abs=1e-12)
@@ -66,7 +66,7 @@ def test_the_nearest_sphere_under_the_pixel_is_hit(perspective: bool) -> None:
     """Against a ray through the scene, walked in small steps."""
     rng = np.random.default_rng(3)
     points, radii = rng.uniform(0, 10, (40, 3)), rng.uniform(0.5, 1.2, 40)
-    camera = looking("general", np.eye(3) * 10, np.zeros(3), np.full(3, 10.0), SIZE, 2.0, perspective)
+    camera = looking("from the side", np.eye(3) * 10, np.zeros(3), np.full(3, 10.0), SIZE, 2.0, perspective)
     per_pixel = camera.per_pixel(*SIZE)
     wrong = []
     for x, y in rng.uniform((60, 20), (240, 180), (150, 2)):

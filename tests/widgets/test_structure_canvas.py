@@ -92,9 +92,9 @@ def test_canvas_shows_sites_or_says_that_it_cannot(qtbot, by: str) -> None:
     canvas.show()
     canvas.set_structure(crystal(4))
     canvas.colour_by(by)
-    canvas.look("general")
+    canvas.look("from the side")
     qtbot.wait(60)
-    assert said[-1] == "256 sites general"
+    assert said[-1] == "256 sites from the side"
     assert canvas.model is not None
     if gl_renderer():
         qtbot.waitUntil(lambda: canvas.view.shown is not None, timeout=8000)
@@ -194,7 +194,7 @@ def test_colours_and_places_are_those_of_the_atoms(qtbot) -> None:
 @needs_gl
 def test_of_many_atoms_those_deep_inside_are_left_out_and_hardly_missed(qtbot, monkeypatch) -> None:
     canvas = opened(qtbot, crystal(12), 300)
-    for view in ("along the beam", "general"):
+    for view in ("along the beam", "from the side"):
         canvas.look(view)
         pictures = []
         for many in (5_000, 10**9):
@@ -210,7 +210,7 @@ def test_of_many_atoms_those_deep_inside_are_left_out_and_hardly_missed(qtbot, m
 def test_points_and_squares_look_the_same(qtbot, monkeypatch) -> None:
     from matstudio.widgets import structure_gl
 
-    canvas = opened(qtbot, crystal(5), view="general")
+    canvas = opened(qtbot, crystal(5), view="from the side")
     first = drawn(qtbot, canvas)
     monkeypatch.setattr(structure_gl, "_QUADS", 0)
     canvas.set_structure(crystal(5))
@@ -306,7 +306,7 @@ def test_what_comes_while_a_fine_picture_is_drawn_is_not_lost(qtbot) -> None:
     canvas = opened(qtbot, crystal(14))
     for n in range(6):
         canvas.colour_by(BY[n % 3])
-        canvas.look("general" if n % 2 else "along a")
+        canvas.look("from the side" if n % 2 else "along a")
         drag(canvas.view, QPoint(100, 100), 5, QPoint(3, 3))
     wanted = canvas.view.camera
     drawn(qtbot, canvas)
@@ -328,7 +328,7 @@ def test_a_driver_that_fails_is_told_and_nothing_else_breaks(qtbot, monkeypatch:
     qtbot.addWidget(canvas)
     canvas.show()
     canvas.set_structure(crystal(2))
-    canvas.look("general")
+    canvas.look("from the side")
     qtbot.waitUntil(lambda: not canvas.has_gl, timeout=4000)
     assert canvas._empty.text().splitlines()[0] == f"{NO_GL} (no framebuffer)"
     assert "32 sites" in canvas._empty.text()
