@@ -46,16 +46,23 @@ class Loop:
             text=True,
             env=env,
         )
-        expected = {DEVICE, STATION, MODELHOST, RECORDER, LAUNCHER} | (set() if "--headless" in arguments else {STUDIO})
-        assert self.wait(lambda: (r := current_run()) is not None and expected <= set(r.alive())), self.launcher.poll()
-        self.run: Run = current_run()
-        self.pids = {name: self.run.process(name).pid for name in self.run.alive()}
-        self._clients: dict[str, CommandClient] = {}
-        self._heard = Subscriber(*(self.run.socket(p, "pub") for p in (DEVICE, STATION, MODELHOST, RECORDER)))
+        self.run: Run | None = None
+        self.pids: dict[str, int] = {}
         self.last: dict[str, dict] = {}
         self.cycles: list[tuple[float, int]] = []
-        """(real time, number of the cycle) of every status of the station."""
+        """(run time, number of the cycle) of every status of the station."""
         self.rings: dict[str, RingReader] = {}
+        self._clients: dict[str, CommandClient] = {}
+        self._heard: Subscriber | None = None
+
+    def attach(self, *, headless: bool) -> None:
+        """Wait until every process is there and the station hears its device."""
+        expected = {DEVICE, STATION, MODELHOST, RECORDER, LAUNCHER} | (set() if headless else {STUDIO})
+        assert processes.wait_for(lambda: current_run() is not None, PATIENCE_S), self.launcher.poll()
+        self.run = current_run()
+        assert processes.wait_for(lambda: expected <= set(self.run.alive()), PATIENCE_S), self.logs()
+        self.pids = {name: self.run.process(name).pid for name in self.run.alive()}
+        self._heard = Subscriber(*(self.run.socket(p, "pub") for p in (DEVICE, STATION, MODELHOST, RECORDER)))
         assert self.wait(lambda: self.status("device", {}).get("state") == "good"), self.logs()
 
     # ---- looking
@@ -67,7 +74,7 @@ class Loop:
             for topic, value in self._heard.receive(max(0.0, end - time.monotonic())):
                 self.last[topic] = value
                 if topic == "status":
-                    self.cycles.append((time.monotonic(), value["cycle"]))
+                    self.cycles.append((value["t"], value["cycle"]))
             if time.monotonic() >= end:
                 return
 
@@ -77,10 +84,7 @@ class Loop:
         while not condition():
             if time.monotonic() > end:
                 return False
-            if hasattr(self, "_heard"):
-                self.hear(0.02)
-            else:
-                time.sleep(0.02)
+            self.hear(0.02)
         return True
 
     def status(self, key: str, default=None):
@@ -194,17 +198,18 @@ class Loop:
 
     def close(self) -> None:
         """End everything that a failed test has left, and show what its processes said."""
-        print(self.logs())
         for end in (self._heard, *self._clients.values(), *self.rings.values()):
-            end.close()
+            if end is not None:
+                end.close()
+        self.launcher.kill()
+        self.launcher.communicate()
+        if self.run is None:
+            return
+        print(self.logs())
         known = [self.run.process(name) for name in self.run.alive()]
         for process in known:
             with contextlib.suppress(psutil.Error):
                 process.kill()
-        self.launcher.kill()
-        self.launcher.communicate()
-        for process in known:
-            with contextlib.suppress(psutil.Error):
                 process.wait(10)
         self.run.remove()
 
@@ -215,8 +220,10 @@ def loop(tmp_path, monkeypatch):
     started = []
 
     def start(*arguments, **choices):
-        started.append(Loop(*arguments, **choices))
-        return started[-1]
+        one = Loop(*arguments, **choices)
+        started.append(one)
+        one.attach(headless="--headless" in arguments)
+        return one
 
     yield start
     for one in started:

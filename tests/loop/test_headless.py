@@ -8,11 +8,12 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from matstudio.bus import processes
 from matstudio.bus.messages import CommandClient, CommandError, Subscriber
-from matstudio.bus.rundir import DEVICE, STATION, current_run
+from matstudio.bus.rundir import DEVICE, LAUNCHER, STATION, STUDIO, current_run
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
@@ -102,7 +103,8 @@ def test_a_headless_run_ends_with_its_launcher(runtime: Path):
         run = current_run()
         time.sleep(2)
         os.kill(child.pid, signal.SIGKILL)
-        assert processes.wait_for(lambda: run.process(STATION) is None, 8)
+        assert processes.wait_for(lambda: run.process(STATION) is None, 6)  # measured 4.5 s
+        assert processes.wait_for(lambda: not run.alive(), 6)
     finally:
         child.kill()
         child.communicate()
@@ -124,4 +126,27 @@ def test_a_run_that_is_ended_before_it_has_started_is_no_failure(runtime: Path):
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=30)
     assert (child.returncode, err) == (0, "")
+    assert list(runtime.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.timeout(90)
+def test_an_orderly_end_leaves_nothing(loop, runtime: Path, number: int):
+    one = loop("--headless")
+    one.signal(LAUNCHER, number)
+    code, _, err = one.end()
+    assert (code, err) == (0, "")
+    assert one.left() == []
+    assert not any(psutil.pid_exists(pid) for pid in one.pids.values())
+    assert list(runtime.iterdir()) == []
+
+
+@pytest.mark.timeout(90)
+def test_a_window_that_is_closed_ends_its_run(loop, runtime: Path):
+    one = loop()
+    one.signal(STUDIO, signal.SIGTERM)
+    code, _, err = one.end()
+    assert code == 0, err
+    assert one.left() == []
+    assert not any(psutil.pid_exists(pid) for pid in one.pids.values())
     assert list(runtime.iterdir()) == []
