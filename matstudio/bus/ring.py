@@ -7,17 +7,23 @@ The writer holds a lock on the file for as long as it lives; a ring whose lock i
 
 from __future__ import annotations
 
+import logging
 import mmap
 import os
+import stat
 import struct
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from matstudio.bus import wire
 from matstudio.bus.lock import try_lock
-from matstudio.domain.frame import Frame
+from matstudio.domain.frame import Axis, Frame
+from matstudio.domain.typed import wrong
 
 _MAGIC = b"MATSRING"
 _VERSION = 1
@@ -25,6 +31,10 @@ _HEAD = 4096
 _HEAD_FORMAT = struct.Struct("<8sIIQ")
 _COUNT_AT = 64
 _SLOT_HEAD = 64  # begin, end, header bytes, data bytes: four uint64, padded
+_SLOT, _WORD = struct.Struct("=4Q"), struct.Struct("=Q")
+_AGAIN_S = 1.0  # after which a damaged ring is looked at again
+_TRIES = 20  # of a reader that finds a frame torn while the writer stands still
+log = logging.getLogger(__name__)
 
 
 class RingError(ValueError):
@@ -103,6 +113,11 @@ class RingWriter:
 class RingReader:
     """Reads a ring: `newest` for viewers and models, `next` for the recorder.
 
+    What the file holds is not trusted: a ring that was cut short or overwritten leaves one line in `damaged`, and gives
+    frames again when it is whole, which is looked at every second. Touching a mapped page that a file no longer has
+    ends the process (SIGBUS); therefore the file's length is looked at before each copy. (`os.pread` would not have
+    the microseconds between look and copy, but takes 2.5 times as long.)
+
     Raises:
         FileNotFoundError: there is no such ring.
         RingError: the file is no ring of this version.
@@ -110,24 +125,53 @@ class RingReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with open(path, "rb") as file:
-            self._inode = os.fstat(file.fileno()).st_ino
-            size = os.fstat(file.fileno()).st_size
-            if size < _HEAD:
-                raise RingError(f"{path}: not a ring ({size} bytes)")
-            self._map = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
-        magic, version, self._slots, self._slot = _HEAD_FORMAT.unpack_from(self._map, 0)
-        if magic != _MAGIC or version != _VERSION or size != _HEAD + self._slots * self._slot:
-            self._map.close()
-            raise RingError(f"{path}: not a ring of version {_VERSION}")
-        self._words = np.frombuffer(self._map, np.uint64)
         self.position = 0
         self.missed = 0
+        self.damaged, self._told, self._again = "", "", 0.0
+        self._map: Any = None
+        try:
+            self._fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise RingError(f"{path}: {error.strerror or error}") from None
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self) -> None:
+        found = os.fstat(self._fd)
+        self._inode, size = found.st_ino, found.st_size
+        if not stat.S_ISREG(found.st_mode) or size < _HEAD:
+            raise RingError(f"{self.path}: not a ring ({size} bytes)")
+        self._size = size
+        self._map = mmap.mmap(self._fd, size, access=mmap.ACCESS_READ)
+        magic, version, self._slots, self._slot = _HEAD_FORMAT.unpack(self._read(0, _HEAD_FORMAT.size))
+        whole = size == _HEAD + self._slots * self._slot and self._slots > 1 and self._slot % 8 == 0
+        if magic != _MAGIC or version != _VERSION or not whole or self._slot < _SLOT_HEAD:
+            raise RingError(f"{self.path}: not a ring of version {_VERSION}")
+
+    def _read(self, at: int, n: int) -> bytes:
+        size = os.fstat(self._fd).st_size
+        if size < self._size:
+            raise RingError(f"{self.path}: cut short: {size} of {self._size} bytes")
+        return self._map[at : at + n]
 
     @property
     def written(self) -> int:
-        """Frames written to the ring so far."""
-        return int(self._words[_COUNT_AT // 8])
+        """Frames written to the ring so far; of a damaged ring those up to `position`."""
+        if self.damaged and time.monotonic() < self._again:
+            return self.position
+        try:
+            count = int(_WORD.unpack(self._read(_COUNT_AT, 8))[0])
+        except RingError as error:
+            self._damage(error)
+            return self.position
+        if self.damaged:
+            self.damaged, self.position = "", min(self.position, count)
+        return count
 
     def replaced(self) -> bool:
         """Whether the ring at `path` is gone or is another one now (its writer was restarted)."""
@@ -138,28 +182,40 @@ class RingReader:
 
     def newest(self) -> Frame | None:
         """The newest frame, or None where nothing came since the last call. `missed` counts what was passed over."""
-        while True:
-            count = self.written
-            if count == self.position:
-                return None
-            frame = self._copy(count)
-            if frame is not None:
-                self.missed += count - self.position - 1
-                self.position = count
-                return frame
+        return self._take(lambda count: count)
 
     def next(self) -> Frame | None:
         """The oldest frame not read yet, or None. `missed` counts frames overwritten before they were read."""
-        while True:
-            count = self.written
-            if count == self.position:
+        return self._take(lambda count: max(self.position + 1, count - self._slots + 2))
+
+    def _take(self, choose: Callable[[int], int]) -> Frame | None:
+        failed, tries = -1, 0
+        while (count := self.written) != self.position:
+            number = choose(count)
+            try:
+                frame = self._copy(number) if count > self.position else None
+            except (ValueError, TypeError) as error:
+                self._damage(error)
                 return None
-            oldest = max(self.position + 1, count - self._slots + 2)
-            frame = self._copy(oldest)
             if frame is not None:
-                self.missed += oldest - self.position - 1
-                self.position = oldest
+                self.missed += number - self.position - 1
+                self.position = number
                 return frame
+            # a frame that is not where the count says, and the writer has not gone on meanwhile
+            tries = tries + 1 if count == failed else 0
+            failed = count
+            if tries > _TRIES:
+                self._damage(RingError(f"{self.path}: frame {number} of {count} is not in its slot"))
+                return None
+        return None
+
+    def _damage(self, error: Exception) -> None:
+        line = " ".join(f"{error}".split())[:300]
+        self.damaged = line if str(self.path) in line else f"{self.path}: damaged frame: {line}"
+        self._again = time.monotonic() + _AGAIN_S
+        if self.damaged != self._told:
+            self._told = self.damaged
+            log.warning("%s", self.damaged)
 
     def skip_to_end(self) -> None:
         """Leave out what was written so far, without counting it as missed."""
@@ -171,23 +227,25 @@ class RingReader:
 
     def _copy(self, number: int) -> Frame | None:
         at = _HEAD + ((number - 1) % self._slots) * self._slot
-        word = at // 8
-        if int(self._words[word]) != number or int(self._words[word + 1]) != number:
+        begin, end, head_bytes, data_bytes = _SLOT.unpack(self._read(at, _SLOT.size))
+        if begin != number or end != number or _SLOT_HEAD + head_bytes + data_bytes > self._slot:
             return None
-        start = at + _SLOT_HEAD
-        head_bytes, data_bytes = int(self._words[word + 2]), int(self._words[word + 3])
-        if _SLOT_HEAD + head_bytes + data_bytes > self._slot:
-            return None
-        head = self._map[start : start + head_bytes]
-        raw = self._map[start + head_bytes : start + head_bytes + data_bytes]
-        if int(self._words[word]) != number:
+        head = self._read(at + _SLOT_HEAD, head_bytes)
+        raw = self._read(at + _SLOT_HEAD + head_bytes, data_bytes)
+        if _WORD.unpack(self._read(at, 8))[0] != number:
             return None
         dtype, frame, axes, shape = wire.unpack(head)
+        found = wrong((dtype, frame, axes, shape), tuple[str, Frame, tuple[Axis, ...], tuple[int, ...]])
+        if found or not wire.plain_dtype(dtype):
+            raise RingError(f"{self.path}: frame {number}{found or f': values of type {dtype!r}'}")
         data = np.frombuffer(raw, np.dtype(dtype)).reshape(shape)
         return replace(frame, data=data, axes=axes)
 
     def close(self) -> None:
         """Let go of the ring."""
-        if not self._map.closed:
-            del self._words
+        if self._map is not None:
             self._map.close()
+            self._map = None
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1

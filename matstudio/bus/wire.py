@@ -73,15 +73,20 @@ def _default(value: Any) -> Any:
     raise TypeError(f"cannot be sent: {type(value).__name__}")
 
 
+def plain_dtype(text: str) -> bool:
+    """Whether a dtype is a plain number's: numpy evaluates parts of others."""
+    return _DTYPE.fullmatch(text) is not None
+
+
 def _ext(code: int, data: bytes) -> np.ndarray:
     if code != _ARRAY:
         raise WireError(f"unknown extension {code}")
     unpacker = msgpack.Unpacker(use_list=False, max_array_len=64)
     unpacker.feed(data)
     dtype_text, shape = unpacker.unpack()
-    if len(shape) > 8 or not _DTYPE.fullmatch(dtype_text) or not all(isinstance(n, int) and n >= 0 for n in shape):
+    if len(shape) > 8 or not plain_dtype(dtype_text) or not all(isinstance(n, int) and n >= 0 for n in shape):
         raise WireError(f"array of dtype {reprlib.repr(dtype_text)} and shape {reprlib.repr(shape)}")
-    dtype = np.dtype(dtype_text)  # of nothing but a plain name: numpy evaluates parts of others
+    dtype = np.dtype(dtype_text)
     at = unpacker.tell()
     if len(data) - at != math.prod(shape) * dtype.itemsize:
         raise WireError(f"array of shape {shape} and dtype {dtype} has {len(data) - at} bytes")
