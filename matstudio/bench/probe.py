@@ -1,7 +1,7 @@
 """`python -m matstudio.bench.probe RUN_DIRECTORY`: a process of the run that notes when commands reach it.
 
 It is the process itself, module `MATSTUDIO_PROBED`, with a stamp before and after the handler of each command in
-`WATCHED`. The stamps (`time.monotonic()`, one clock for the whole machine) are written when the process ends.
+`WATCHED`, and of each image that it writes into its ring. The stamps (`time.monotonic()`, one clock for the whole machine) are written when the process ends.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from matstudio.bus import messages
+from matstudio.bus import messages, ring
 from matstudio.bus.rundir import Run
 
 MODULE = "MATSTUDIO_PROBED"
@@ -28,7 +28,7 @@ def stamps_path(run: Run, process: str) -> Path:
 
 
 class Stamps(list[tuple[str, str, float, float]]):
-    """Name of the command, who sent it, when its handler was called and when it had done."""
+    """Name of the command and who sent it, or "image" and its number; when it began, and when it was done."""
 
     def watch(self, name: str, handler: messages.Handler) -> messages.Handler:
         """The handler, with stamps."""
@@ -56,7 +56,16 @@ def main() -> None:
         process = name
         make(self, endpoint, name, {k: stamps.watch(k, h) for k, h in handlers.items()})
 
+    write = ring.RingWriter.write
+
+    def written(self: Any, frame: Any) -> None:
+        begun = time.monotonic()
+        write(self, frame)
+        if frame.stream == "image":
+            stamps.append(("image", str(frame.seq), begun, time.monotonic()))
+
     messages.CommandServer.__init__ = watched  # type: ignore[method-assign]
+    ring.RingWriter.write = written  # type: ignore[method-assign]
     run = Run.open(Path(sys.argv[1]))
     try:
         runpy.run_module(os.environ[MODULE], run_name="__main__", alter_sys=True)

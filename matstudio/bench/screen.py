@@ -25,7 +25,7 @@ PRESS_TIMEOUT_S = 2.0
 
 
 def paints_path(run: Run) -> Path:
-    """Where the window writes its paints: [[seq, seconds from the frame's `t_end` until it is on the screen], ...]."""
+    """Where the window writes its paints: [[seq, the frame's `t_end`, run time when it was on the screen], ...]."""
     return run.path / "paints.json"
 
 
@@ -51,7 +51,7 @@ class Paints:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._seen = -1
-        self._rows: list[tuple[int, float]] = []
+        self._rows: list[tuple[int, float, float]] = []
 
     def painted(self, seq: int, t_end: float) -> None:
         """A paint event that shows frame `seq` is under way. Qt hands what was painted to the screen before it turns
@@ -60,7 +60,7 @@ class Paints:
 
         if seq > self._seen:
             self._seen = seq
-            QTimer.singleShot(0, lambda: self._rows.append((seq, self._run.clock.now() - t_end)))
+            QTimer.singleShot(0, lambda: self._rows.append((seq, t_end, self._run.clock.now())))
 
     def write(self) -> None:
         """Leave the stamps."""

@@ -100,7 +100,8 @@ class WholeRun:
 def busy() -> Iterator[int]:
     """As many processes as cores that do nothing but count, at normal priority; how many."""
     count = os.cpu_count() or 1
-    hogs = [subprocess.Popen([sys.executable, "-c", "n = 0\nwhile True: n += 1"]) for _ in range(count)]
+    command = [sys.executable, "-c", "n = 0\nwhile True: n += 1"]
+    hogs = [subprocess.Popen(command, start_new_session=True) for _ in range(count)]
     try:
         time.sleep(0.5)
         yield count

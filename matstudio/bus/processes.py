@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -11,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 
@@ -40,14 +42,33 @@ def spawn(run: Run, process: str, module: str, env: dict[str, str] | None = None
     return child
 
 
+def set_priority(nice: int) -> None:
+    """Run at this niceness, as far as the system allows; less than 0 takes privileges. To be called before threads are
+    made.
+
+    Every process of a run is a session of its own, and Linux shares the cores among sessions first
+    (`sched_autogroup_enabled`): niceness counts within one only, so that the session's own is set, too.
+    """
+    if hasattr(os, "setpriority"):
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, nice)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(nice))
+
+
+def settle() -> None:
+    """Leave all that has been made so far out of garbage collection: what lives as long as the process need not be
+    looked through in the midst of its work."""
+    gc.collect()
+    gc.freeze()
+
+
 def main(process: str, body: Callable[[Run, threading.Event], None]) -> int:
     """The main function of a process of the run: `python -m module RUN_DIRECTORY`.
 
     `body` is called with the run and an event that is set by SIGTERM or SIGINT, or when the launcher of a headless run
     has been gone for 4 s and the station has made everything safe and ended (10 s at most); it returns soon after.
     """
-    from pathlib import Path
-
     if len(sys.argv) != 2:
         print(f"usage: python -m matstudio.{process} RUN_DIRECTORY", file=sys.stderr)
         return 2

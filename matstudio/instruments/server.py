@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from matstudio.bus import processes
 from matstudio.bus.messages import CommandServer, Handler, Publisher, Silence
 from matstudio.bus.ring import RingWriter
 from matstudio.bus.rundir import DEVICE, Run
@@ -25,6 +27,9 @@ from matstudio.domain.process import Reading
 from matstudio.instruments.base import Description, Stream
 
 log = logging.getLogger(__name__)
+
+NICE = -5
+SWITCH_S = 0.001  # so long the worker may keep the interpreter from the loop, which a HALT waits for
 
 Job = Callable[[], Frame | None]
 READINGS_RUN_S, READINGS_REAL_S = 0.1, 0.02
@@ -236,7 +241,10 @@ class DeviceServer:
 
 def serve_source(run: Run, source: Source, stop: threading.Event) -> None:
     """Serve a source until `stop` is set or it is gone; the body of a device server's process."""
+    processes.set_priority(NICE)
+    sys.setswitchinterval(SWITCH_S)
     server = DeviceServer(run, source)
+    processes.settle()
     try:
         server.serve(stop)
     finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-import os
 import threading
 import time
 from collections.abc import Mapping
@@ -13,11 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from matstudio.bus import processes
 from matstudio.bus.messages import CommandClient, CommandError, CommandServer, Publisher, Subscriber
 from matstudio.bus.ring import RingError, RingReader
 from matstudio.bus.rundir import DEVICE, MODELHOST, Run
 from matstudio.domain.estimate import Estimate
-from matstudio.domain.process import Reading
+from matstudio.domain.process import Reading, newest
 from matstudio.fusion.inverse_variance import MAX_AGE_S, fuse
 from matstudio.fusion.order import with_boundaries
 from matstudio.instruments.base import Description, Stream
@@ -26,6 +26,7 @@ from matstudio.modelhost.choices import Choices, Doing, NoModel
 
 log = logging.getLogger(__name__)
 
+NICE = 5
 REST = 2.0
 """Seconds that a stream's model rests for each second that it took: no stream has more than a third of a core."""
 
@@ -175,7 +176,7 @@ class ModelHost:
         """Serve commands, analyse at most one frame of each stream, publish. Whether there was anything to do."""
         self._server.serve(0)
         for _, message in self._subscriber.receive():
-            self._readings |= {r.name: r for r in message["readings"]}
+            self._readings = newest(self._readings, message["readings"])
         now = time.monotonic()
         if now - self._described > (5.0 if self._feeds else 0.2):
             self._described = now
@@ -233,8 +234,10 @@ class ModelHost:
 
     def _describe(self) -> None:
         try:
-            description: Description = self._device.request("describe", timeout=0.5)["description"]
+            description = self._device.request("describe", timeout=0.5).get("description")
         except CommandError:
+            return
+        if not isinstance(description, Description):
             return
         for stream in description.streams:
             known = self._feeds.get(stream.name)
@@ -271,8 +274,7 @@ class ModelHost:
 
 def main(run: Run, stop: threading.Event) -> None:
     """Body of the process: runs until `stop` is set, at low priority."""
-    if hasattr(os, "nice"):
-        os.nice(5)
+    processes.set_priority(NICE)
     host = ModelHost(run)
     try:
         while not stop.is_set():

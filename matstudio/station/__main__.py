@@ -17,6 +17,7 @@ from matstudio.station.core import PERIOD_S, Station
 from matstudio.station.recorder import RecorderWatch
 
 log = logging.getLogger(__name__)
+NICE = -10
 
 _LEAST_PERIOD_REAL_S = 0.01
 _WATCH_REAL_S = 0.04
@@ -48,6 +49,7 @@ class Schedule:
 
 def body(run: Run, stop: threading.Event) -> None:
     """Control the run's device until `stop` is set or, in a headless run, the launcher is gone."""
+    processes.set_priority(NICE)
     settings = settings_or_fault()
     writer = AuditWriter(run.audit_path)
     publisher = Publisher(run.socket(STATION, "pub"))
@@ -59,6 +61,7 @@ def body(run: Run, stop: threading.Event) -> None:
 
     station = Station(device, run.clock, settings, record=record, link=last_link(run.audit_path))
     server = CommandServer(run.socket(STATION, "cmd"), STATION, station.handlers())
+    processes.settle()
     why = "the station ends by an error"
     try:
         why = _serve(run, stop, station, server, publisher, device, writer, recorder)
