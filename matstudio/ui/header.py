@@ -25,7 +25,7 @@ class BoxButton(QPushButton):
         self.setAccessibleName(name)
         self._lines = ("", "")
         self._dot: QColor | None = None
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
 
     def set_lines(self, first: str, second: str, *, dot: QColor | None = None) -> None:
         """Show two lines, and a filled dot before the first."""
@@ -42,13 +42,15 @@ class BoxButton(QPushButton):
         return self._lines
 
     def sizeHint(self) -> QSize:
-        first, second = scaled(self.font(), 1.0, True), scaled(self.font(), 0.85)
-        one, two = QFontMetricsF(first), QFontMetricsF(second)
-        width = max(one.horizontalAdvance(self._lines[0]) + one.height(), two.horizontalAdvance(self._lines[1]), 84)
-        return QSize(int(min(width, 260)) + 24, int(one.height() + two.height()) + 12)
+        least, second = self.minimumSizeHint(), QFontMetricsF(scaled(self.font(), 0.85))
+        width = min(second.horizontalAdvance(self._lines[1]), 260) + 24
+        return QSize(max(least.width(), int(width)), least.height())
 
     def minimumSizeHint(self) -> QSize:
-        return self.sizeHint()
+        """Room for the first line; the second may be cut."""
+        one, two = QFontMetricsF(scaled(self.font(), 1.0, True)), QFontMetricsF(scaled(self.font(), 0.85))
+        width = max(one.horizontalAdvance(self._lines[0]) + one.height(), 84)
+        return QSize(int(width) + 24, int(one.height() + two.height()) + 12)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
@@ -160,7 +162,8 @@ class HeaderView(QFrame):
 
     def _fit(self) -> None:
         """Leave out the figures that stand in the process control too where the window is narrow."""
-        room = self.width() - self.minimumSizeHint().width()
+        boxes = sum(b.sizeHint().width() - b.minimumSizeHint().width() for b in (self._rec, self._alarms))
+        room = self.width() - self.minimumSizeHint().width() - boxes
         for key in _SPARE:
             if key in self._here:
                 room -= self._room(key)

@@ -27,7 +27,8 @@ class ValueLabel(QWidget):
     def __init__(self, title: str, unit: str, digits: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._title, self._unit, self._digits = title, "" if unit == "1" else unit, digits
-        self._figure, self._line, self._quality = number(None, digits), "", "good"
+        self._figure, self._quality = number(None, digits), "good"
+        self._parts: tuple[str, ...] = ()
         self._widest = 0.0
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._describe()
@@ -59,16 +60,16 @@ class ValueLabel(QWidget):
             parts.append(quality if age is None else f"{quality} {duration(age)}")
         elif missing:
             parts.append("no value")
-        shown = (number(value, self._digits), "  ".join(parts), quality)
-        if shown == (self._figure, self._line, self._quality):
+        shown = (number(value, self._digits), tuple(parts), quality)
+        if shown == (self._figure, self._parts, self._quality):
             return
-        self._figure, self._line, self._quality = shown
+        self._figure, self._parts, self._quality = shown
         self._describe()
         self.update()
 
     def text(self) -> str:
         """Everything shown, as one line."""
-        return " ".join(t for t in (self._title, self._figure, self._unit, self._line) if t)
+        return " ".join(t for t in (self._title, self._figure, self._unit, self._line()) if t)
 
     def sizeHint(self) -> QSize:
         small, big = QFontMetricsF(scaled(self.font(), _SMALL)), QFontMetricsF(scaled(self.font(), _BIG, True))
@@ -76,8 +77,8 @@ class ValueLabel(QWidget):
         figure = max(big.horizontalAdvance(sample), big.horizontalAdvance(self._figure))
         width = figure + small.horizontalAdvance(f"  {self._unit}") + 2
         mark = small.height() if self._quality != "good" else 0.0
-        lines = (small.horizontalAdvance(self._title), mark + small.horizontalAdvance(self._line + " "))
-        self._widest = max(self._widest, width, *lines)
+        widest = max((small.horizontalAdvance(part + " ") for part in self._parts), default=0.0)
+        self._widest = max(self._widest, width, small.horizontalAdvance(self._title), mark + widest)
         return QSize(math.ceil(self._widest), math.ceil(2 * small.height() + big.ascent() + big.descent() * 0.6))
 
     def minimumSizeHint(self) -> QSize:
@@ -107,7 +108,10 @@ class ValueLabel(QWidget):
             _mark(painter, QRectF(0, bottom - size, size, size), self._quality, figure)
             left = low.height()
         painter.setPen(dim if self._quality == "good" else figure)
-        painter.drawText(QPointF(left, bottom), self._line)
+        line = self._line()
+        if left + low.horizontalAdvance(line) > self.width():  # then what is wrong with the value, or its sigma
+            line = self._parts[-1]
+        painter.drawText(QPointF(left, bottom), line)
         painter.setFont(big)
         painter.setPen(figure)
         painter.drawText(QPointF(0, baseline), self._figure)
@@ -120,6 +124,9 @@ class ValueLabel(QWidget):
             self.update()
         super().changeEvent(event)
 
+    def _line(self) -> str:
+        return "  ".join(self._parts)
+
     def _describe(self) -> None:
         before = self._widest
         self.sizeHint()
@@ -127,6 +134,7 @@ class ValueLabel(QWidget):
             self.updateGeometry()
         self.setAccessibleName(self._title)
         self.setAccessibleDescription(self.text())
+        self.setToolTip(self.text())
 
 
 def _mark(painter: QPainter, box: QRectF, quality: str, colour: QColor) -> None:

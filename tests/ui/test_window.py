@@ -86,11 +86,19 @@ def test_closed_docks_stay_closed_while_the_device_is_the_same(window: MainWindo
     assert window.docks["Trends"].isHidden()
 
 
-def test_the_window_fits_in_1280_by_800(window: MainWindow, qtbot):
+def test_the_window_fits_in_1280_by_800(window: MainWindow, fake: FakeRun, qtbot):
     live(window, qtbot)
     window.resize(1280, 800)
     qtbot.wait(500)
     assert (window.width(), window.height()) == (1280, 800)
+    fake.failed = "/data/a/rather/long/path: disk full (0 MB free), recording stopped"
+    qtbot.waitUntil(lambda: window._header._rec.lines() == ("REC failed", fake.failed), timeout=5000)
+    fake.silent = True
+    qtbot.wait(1500)  # everything stale, its age told; the recorder failed
+    assert (window.width(), window.height()) == (1280, 800)
+    assert window._header._halt.geometry().right() < 1280
+    fake.silent, fake.failed = False, ""
+    live(window, qtbot)
     asked = []
     hint = window._header.minimumSizeHint
     window._header.minimumSizeHint = lambda: (asked.append(1), hint())[1]

@@ -100,3 +100,16 @@ def contrast(a: QColor, b: QColor) -> float:
 
     high, low = sorted((luminance(a), luminance(b)), reverse=True)
     return (high + 0.05) / (low + 0.05)
+
+
+def test_a_stale_value_with_setpoint_asks_for_no_more_room_than_its_longest_part(qtbot):
+    label = ValueLabel("T", "K", 1)
+    qtbot.addWidget(label)
+    label.set_value(300.0, setpoint=640.0)
+    alone = ValueLabel("T", "K", 1)
+    qtbot.addWidget(alone)
+    alone.set_value(300.0, age=12.3, quality="stale")
+    label.set_value(300.0, setpoint=640.0, age=12.3, quality="stale")
+    assert label.sizeHint().width() == alone.sizeHint().width()
+    assert label.text() == "T 300.0 K set 640.0  stale 12.3 s"
+    assert label.toolTip() == label.text()
