@@ -1,7 +1,8 @@
 """`python -m matstudio.bench.probe RUN_DIRECTORY`: a process of the run that notes when commands reach it.
 
 It is the process itself, module `MATSTUDIO_PROBED`, with a stamp before and after the handler of each command in
-`WATCHED`, and of each image that it writes into its ring. The stamps (`time.monotonic()`, one clock for the whole machine) are written when the process ends.
+`WATCHED`, and of each image that it writes into its ring. The stamps (`time.monotonic()`, one clock for the whole
+machine) are written when the process ends.
 """
 
 from __future__ import annotations

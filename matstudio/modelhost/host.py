@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
+import os
 import threading
 import time
 from collections.abc import Mapping
@@ -12,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from matstudio.bus import processes
 from matstudio.bus.messages import CommandClient, CommandError, CommandServer, Publisher, Subscriber
 from matstudio.bus.ring import RingError, RingReader
 from matstudio.bus.rundir import DEVICE, MODELHOST, Run
@@ -26,7 +26,6 @@ from matstudio.modelhost.choices import Choices, Doing, NoModel
 
 log = logging.getLogger(__name__)
 
-NICE = 5
 REST = 2.0
 """Seconds that a stream's model rests for each second that it took: no stream has more than a third of a core."""
 
@@ -274,7 +273,8 @@ class ModelHost:
 
 def main(run: Run, stop: threading.Event) -> None:
     """Body of the process: runs until `stop` is set, at low priority."""
-    processes.set_priority(NICE)
+    if hasattr(os, "nice"):
+        os.nice(5)
     host = ModelHost(run)
     try:
         while not stop.is_set():
