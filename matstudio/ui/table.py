@@ -73,16 +73,19 @@ class Table(QAbstractTableModel):
         self._rows, self._looks = rows, list(looks)
         self.endResetModel()
 
-    def put_on_top(self, rows: list[tuple[str, ...]], most: int) -> None:
-        """Add rows before the first; beyond `most` the last go. Whoever reads further down keeps his place."""
+    def put_on_top(self, rows: list[tuple[str, ...]], most: int, looks: Sequence[tuple[str, bool]] = ()) -> None:
+        """Add rows, looks as in `set_rows`, before the first; beyond `most` the last go. Whoever reads further down
+        keeps his place."""
         rows = rows[:most]
         if len(self._rows) + len(rows) > most:
             self.beginRemoveRows(_NONE, most - len(rows), len(self._rows) - 1)
-            del self._rows[most - len(rows) :]
+            del self._rows[most - len(rows) :], self._looks[most - len(rows) :]
             self.endRemoveRows()
         if rows:
             self.beginInsertRows(_NONE, 0, len(rows) - 1)
             self._rows[:0] = rows
+            if looks or self._looks:
+                self._looks[:0] = list(looks[:most]) or [("", False)] * len(rows)
             self.endInsertRows()
 
     def rows(self) -> list[tuple[str, ...]]:

@@ -72,7 +72,7 @@ class TimelineControl(QObject):
         if self.model.live:
             self._sample()
             if self._ticks % _LIVE_EVERY == 0:
-                self.model.changes += 1
+                self.view.canvas.renew_when_due()
         self.view.show_timeline(self._replay(), self.where())
 
     def line(self) -> str:

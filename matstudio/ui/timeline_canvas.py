@@ -46,6 +46,9 @@ class TimelineCanvas(QWidget):
         self.model = model
         self._layer: QPixmap | None = None
         self._picture: Picture | None = None
+        self._letters: QFontMetricsF | None = None
+        self._gutter = 0.0
+        self._drawn_at = 0.0
         self._drag: str = ""
         self._from = QPointF()
         self.setMouseTracking(True)
@@ -65,6 +68,11 @@ class TimelineCanvas(QWidget):
         self._layer = None
         self.update()
 
+    def renew_when_due(self) -> None:
+        """Draw a live run anew once time has gone on by a pixel."""
+        if abs(self.model.now - self._drawn_at) >= self._seconds(1.0):
+            self.renew()
+
     def dragging(self) -> bool:
         """Whether the operator holds the scrubber."""
         return self._drag == "seek"
@@ -76,11 +84,15 @@ class TimelineCanvas(QWidget):
         return ("Mode", *(lane.value for lane in Lane))
 
     def _metrics(self) -> QFontMetricsF:
-        return QFontMetricsF(scaled(self.font(), 0.9))
+        if self._letters is None:
+            self._letters = QFontMetricsF(scaled(self.font(), 0.9))
+            names = (*self._rows(), "run time", "clock", "Frames")
+            self._gutter = max(self._letters.horizontalAdvance(n) for n in names) + 12
+        return self._letters
 
     def _left(self) -> float:
-        names = (*self._rows(), "run time", "clock", "Frames")
-        return max(self._metrics().horizontalAdvance(n) for n in names) + 12
+        self._metrics()
+        return self._gutter
 
     def _plot(self) -> QRectF:
         return QRectF(self._left(), 0, max(10.0, self.width() - self._left() - 4), self.height())
@@ -171,6 +183,7 @@ class TimelineCanvas(QWidget):
         painter.setFont(scaled(self.font(), 0.9))
         metrics = painter.fontMetrics()
         most = max(1, int(plot.width() / (_TICK_WIDTH * metrics.horizontalAdvance("00:00:00.0"))))
+        self._drawn_at = self.model.now
         picture = self._picture = self.model.picture(self._seconds(_APART), most)
         self._draw_axis(painter, picture, colours)
         painter.setPen(colours.dim)
@@ -434,6 +447,7 @@ class TimelineCanvas(QWidget):
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._letters = None
             self.renew()
         super().changeEvent(event)
 

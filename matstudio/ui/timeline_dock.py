@@ -144,10 +144,16 @@ class TimelineView(QWidget):
 
     def _fill(self) -> None:
         shown = self.model.shown()[:_ROWS]
-        if shown != self._shown:
-            self._shown = shown
-            looks = [(e.level, False) for e in shown]
-            self._table.set_rows([self.model.row(e) for e in shown], looks)
+        new = len(shown) - len(self._shown)
+        if new == 0 and shown == self._shown:
+            return
+        fresh = shown[:new] if new > 0 and self._shown and shown[new:] == self._shown else shown
+        rows, looks = [self.model.row(e) for e in fresh], [(e.level, False) for e in fresh]
+        if fresh is shown:
+            self._table.set_rows(rows, looks)
+        else:
+            self._table.put_on_top(rows, _ROWS, looks)
+        self._shown = shown
 
     def _row(self) -> int | None:
         """The row that is marked: the event that was chosen, or in a replay the last one before the present place."""

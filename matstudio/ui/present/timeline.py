@@ -192,9 +192,9 @@ class Timeline:
         self._events = happenings.in_order([*self._events, *self._fresh])
         self._fresh = []
         self._t = np.array([e.t for e in self._events])
-        lanes = list(Lane)
-        self._lane = np.array([lanes.index(e.lane) for e in self._events])
-        self._level = np.array([LEVELS.index(e.level) for e in self._events])
+        lanes, levels = ({name: i for i, name in enumerate(names)} for names in (Lane, LEVELS))
+        self._lane = np.array([lanes[e.lane] for e in self._events])
+        self._level = np.array([levels[e.level] for e in self._events])
         self._modes, self._alarms = happenings.modes(self._events), happenings.alarms(self._events)
 
     # ---- the part in view
@@ -347,13 +347,13 @@ class Timeline:
             end,
             tuple(told),
             "" if wall is None else day(wall),
-            _inside(modes, start, end),
-            _inside(alarms, start, end),
+            _inside(modes, start, end, apart / 4),
+            _inside(alarms, start, end, apart / 4),
             self._marks(start, end, apart),
             tuple(x for x in facts.filled if x[1] >= start and x[0] <= end),
-            _inside(facts.lost, start, end),
-            _inside(facts.gaps, start, end),
-            _inside(facts.breaks, start, end),
+            _inside(facts.lost, start, end, apart / 4),
+            _inside(facts.gaps, start, end, 0.0),
+            _inside(facts.breaks, start, end, 0.0),
             tuple(c for c in (self._curve(name, start, end) for name in CURVES) if c is not None),
         )
 
@@ -396,8 +396,19 @@ def _ended(band: Band, last: float) -> Band:
     return replace(band, end=last) if math.isinf(band.end) else band
 
 
-def _inside(bands: Iterable[Band], start: float, end: float) -> tuple[Band, ...]:
-    return tuple(b for b in bands if b.end >= start and b.start <= end)
+def _inside(bands: Iterable[Band], start: float, end: float, least: float) -> tuple[Band, ...]:
+    """The bands in view; neighbours that together last less than `least` seconds are one, with the gravest level."""
+    out: list[Band] = []
+    for b in bands:
+        if b.end < start or b.start > end:
+            continue
+        last = out[-1] if out else None
+        if last is not None and max(b.end, last.end) - last.start < least:
+            level = max(last.level, b.level, key=LEVELS.index)
+            out[-1] = Band(last.start, max(b.end, last.end), last.text if last.text == b.text else "several", level)
+        else:
+            out.append(b)
+    return tuple(out)
 
 
 def _short(e: Happening) -> str:
