@@ -7,7 +7,7 @@ import os
 import signal
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, Qt, QTimer
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
 from matstudio.bus import processes
@@ -23,11 +23,10 @@ SERVE_MS = 100
 
 
 def application() -> QApplication:
-    """The Qt application, made once. Contexts are shared, or a floated 3D view fails."""
+    """The Qt application, made once."""
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
         return existing
-    QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_ShareOpenGLContexts)
     made = QApplication(["matstudio"])
     made.setApplicationName("MatStudio")
     made.setDesktopFileName("matstudio")

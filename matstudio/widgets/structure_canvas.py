@@ -195,6 +195,7 @@ class StructureCanvas(QWidget):
             self._fail("this driver draws in one thread only")
             return
         self._artist = Artist(self)
+        self.destroyed.connect(self._artist.stop)  # a running QThread that is deleted ends the program
         self._artist.failed.connect(self._fail)
         self._view = StructureView(self._artist, self)
         self._view.picked.connect(self.picked)

@@ -110,12 +110,11 @@ class Artist(QThread):
             return self._newest
 
     def stop(self) -> None:
-        """End the thread; returns when it has ended."""
+        """End the thread; returns when it has ended. May be called again."""
         with self._change:
             self._stopped = True
             self._change.notify()
         self.wait()
-        self._surface.destroy()
 
     def run(self) -> None:
         """Body of the thread."""

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QCoreApplication, Qt
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -16,9 +15,6 @@ from fake_run import FakeRun
 from matstudio.bus.rundir import Run
 from matstudio.ui.main_window import MainWindow
 from matstudio.ui.theme import Theme, apply
-
-if QCoreApplication.instance() is None:
-    QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_ShareOpenGLContexts)
 
 
 @pytest.fixture

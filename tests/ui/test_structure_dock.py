@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QMainWindow
 
 from matstudio.domain.structure import SiteModel
+from matstudio.ui.parts import Dock
 from matstudio.ui.structure_dock import StructureDock
 
 MODEL = SiteModel(
@@ -76,3 +80,29 @@ def test_files_are_written_and_told(dock: StructureDock, told: list[str], qtbot,
     qtbot.waitUntil(lambda: len(told) == 4, timeout=15000)
     assert told[3] == ("s.png: saved" if dock.canvas.has_gl else "s.png: No OpenGL: the 3D view needs it")
     assert (tmp_path / "s.png").exists() == dock.canvas.has_gl
+
+
+def test_it_goes_on_drawing_when_its_dock_floats_comes_back_closes_and_opens(qtbot, told: list[str]) -> None:
+    main = QMainWindow()
+    inner = StructureDock(told.append)
+    qtbot.addWidget(main, before_close_func=lambda _: inner.shutdown())
+    dock = Dock("structure", "Structure", inner, main)
+    main.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock)
+    main.resize(500, 400)
+    main.show()
+    inner.prepare()
+    inner.show_structure(MODEL)
+    qtbot.wait(50)
+    if not inner.canvas.has_gl:
+        pytest.skip("no OpenGL")
+    view = inner.canvas.view
+    qtbot.waitUntil(lambda: view.shown is not None, timeout=15000)
+    steps = (lambda: dock.setFloating(True), lambda: dock.setFloating(False), dock.close, dock.show)
+    for n, step in enumerate(steps):
+        step()
+        inner.show_structure(dataclasses.replace(MODEL, sigma=np.full(4, 0.1 * n)))
+        if dock.isVisible():
+            qtbot.waitUntil(lambda: view.shown.drawing.model is inner.model, timeout=8000)
+    assert view.shown.drawing.model.sigma[0] == pytest.approx(0.3)
+    inner.shutdown()
+    main.close()
