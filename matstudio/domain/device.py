@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from matstudio.domain.frame import Kind
 from matstudio.domain.process import Limits
+
+_MOST, _LONGEST = 256, 100
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,9 @@ class Description:
         readings: name -> (unit, low, high): the range in which a reading can be true at all.
         actuators: what can be set; () for a replay.
         state: device-specific facts (a replay's duration, position, ...), JSON-able.
+
+    Raises:
+        ValueError: a name twice, a range or a rate that is none, or more than 256 of something.
     """
 
     name: str
@@ -65,3 +71,21 @@ class Description:
     readings: Mapping[str, tuple[str, float, float]]
     actuators: tuple[Actuator, ...]
     state: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        for what, names in (
+            ("streams", [s.name for s in self.streams]),
+            ("readings", list(self.readings)),
+            ("actuators", [a.name for a in self.actuators]),
+        ):
+            if len(names) > _MOST or len(set(names)) != len(names) or any(len(n) > _LONGEST for n in names):
+                raise ValueError(f"{len(names)} {what}: at most {_MOST}, each with a name of its own")
+        for name, (_, low, high) in self.readings.items():
+            if not low <= high:
+                raise ValueError(f"reading {name}: range {low} to {high}")
+        for stream in self.streams:
+            if not 0 <= stream.rate < math.inf:
+                raise ValueError(f"stream {stream.name}: {stream.rate} frames per second")
+        for actuator in self.actuators:
+            if actuator.safe is not None and not math.isfinite(actuator.safe):
+                raise ValueError(f"actuator {actuator.name}: safe value {actuator.safe}")

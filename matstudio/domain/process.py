@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+
+_MOST_NAMES = 256
 
 
 class Quality(StrEnum):
@@ -51,6 +54,15 @@ class Reading:
     unit: str
     t: float
     quality: Quality = Quality.GOOD
+
+
+def newest(known: Mapping[str, Reading], fresh: Iterable[Reading]) -> dict[str, Reading]:
+    """The newest reading of each name; at most 256 names, however many a device makes up."""
+    out = dict(known)
+    for reading in fresh:
+        if reading.name in out or len(out) < _MOST_NAMES:
+            out[reading.name] = reading
+    return out
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from matstudio.bus.messages import CommandClient, CommandError, NoAnswer, Subscriber
 from matstudio.bus.rundir import DEVICE, Run
-from matstudio.domain.process import Reading, Setpoint
+from matstudio.domain.process import Reading, Setpoint, newest
 from matstudio.instruments.base import Description, DeviceError
 
 _ASK_AGAIN_S = 0.5
@@ -99,10 +99,10 @@ class RemoteDevice:
     def _take(self) -> None:
         for _, message in self._subscriber.receive():
             self._heard = time.monotonic()
-            self._readings = self._readings | {r.name: r for r in message["readings"]}
+            self._readings = newest(self._readings, message["readings"])
             self._state = message["state"]
         for number, answer in self._client.answers().items():
             if isinstance(answer, CommandError):
                 self._refusals.append(str(answer))
-            elif number == self._asked:
+            elif number == self._asked and isinstance(answer.get("description"), Description):
                 self._description = answer["description"]

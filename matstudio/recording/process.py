@@ -15,7 +15,7 @@ from matstudio.bus.messages import CommandClient, CommandError, CommandServer, H
 from matstudio.bus.rundir import DEVICE, MODELHOST, RECORDER, STATION, Run
 from matstudio.domain.device import Description
 from matstudio.domain.estimate import Estimate, MaterialState
-from matstudio.domain.process import Reading
+from matstudio.domain.process import Reading, newest
 from matstudio.recording.recording import Left, Recording, left_behind
 from matstudio.recording.sources import NEWEST, OLDEST
 from matstudio.recording.tally import WORDS
@@ -142,11 +142,10 @@ class Recorder:
         if recording:
             recording.step()
         for topic, value in messages:
-            if topic == "readings" and isinstance(value, dict):
-                readings = tuple(r for r in value.get("readings", ()) if isinstance(r, Reading))
-                self._readings.update({r.name: r for r in readings})
+            if topic == "readings":
+                self._readings.update(newest(self._readings, value["readings"]))
                 if recording:
-                    recording.add_readings(readings)
+                    recording.add_readings(tuple(r for r in value["readings"] if r.name in self._readings))
             elif recording and isinstance(value, Estimate):
                 recording.add_estimate(value)
             elif recording and isinstance(value, MaterialState):

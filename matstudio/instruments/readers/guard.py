@@ -17,7 +17,7 @@ from matstudio.domain.frame import Axis, Kind
 from matstudio.instruments.readers.signal import ReaderError, Signal
 
 MAX_BYTES = 2**30
-CPU_S, WALL_S = 10, 25  # for a file of up to 100 MB; a second more for every 20 MB above
+CPU_S, WALL_S = 8, 25  # for a file of up to 100 MB; a second more for every 20 MB above
 
 
 class Unloaded:
