@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from matstudio.bus import processes
 from matstudio.bus.rundir import DEVICE, MODELHOST, RECORDER, STATION, STUDIO, Run
 from matstudio.cli.events import Events
-from matstudio.modelhost.choices import Choices, doing
+from matstudio.modelhost.choices import Choices, doing, forget
 
 MODULES = {
     DEVICE: "matstudio.instruments.serve",
@@ -25,6 +25,8 @@ KEEP_RUNNING, OPEN_NEXT = 10, 11
 """Exit codes of a studio whose operator wants the run to go on, or other files opened in its place."""
 DEADLINE_S = {MODELHOST: 15.0}
 """A process that is silent for longer is killed; the others are only reported."""
+START_S = 60.0
+"""So long a process with a deadline may take for its start, on a machine that has much to do."""
 SILENT_S = 5.0
 _RESTARTS, _WITHIN_S = 5, 60.0
 _HANGS = 2
@@ -88,18 +90,22 @@ class Supervisor:
             silence: seconds since it was heard, or started.
             spoke: whether it was heard since it was started.
         """
-        if silence > DEADLINE_S.get(name, float("inf")):
-            self._kill(name, child, silence)
-        elif name not in DEADLINE_S and spoke and (silence > SILENT_S) != (name in self._silent):
+        if name in DEADLINE_S:
+            at = doing(self._run)
+            if at is not None:
+                silence = min(silence, at[2])
+            if silence > (DEADLINE_S[name] if spoke or at else START_S):
+                self._kill(name, child, silence, at[:2] if at else None)
+        elif spoke and (silence > SILENT_S) != (name in self._silent):
             self._silent ^= {name}
             self.tell(f"{name} is silent" if name in self._silent else f"{name} is heard again")
 
-    def _kill(self, name: str, child: subprocess.Popen[bytes], silence: float) -> None:
-        at = doing(self._run) if name == MODELHOST else None
+    def _kill(self, name: str, child: subprocess.Popen[bytes], silence: float, at: tuple[str, str] | None) -> None:
         where = f" at model {at[1]} on {at[0]}" if at else ""
         self.tell(f"{name} was silent for {silence:.0f} s{where} and is killed")
         child.kill()
         child.wait()
+        forget(self._run)
         self._hung = [one for one in (*self._hung, at) if one and one == at]
         if at and len(self._hung) == _HANGS:
             self._hung = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 from collections.abc import Iterator, Sequence
 
 from matstudio.bus.rundir import Run
@@ -12,6 +13,7 @@ from matstudio.domain.estimate import Estimate
 from matstudio.domain.frame import Frame
 
 _BYTES = 256
+_DOING = "modelhost.doing"
 
 
 class Choices:
@@ -72,7 +74,8 @@ class Doing:
     """
 
     def __init__(self, run: Run) -> None:
-        self._fd = os.open(run.path / "modelhost.doing", os.O_RDWR | os.O_CREAT, 0o600)
+        self._fd = os.open(run.path / _DOING, os.O_RDWR | os.O_CREAT, 0o600)
+        self._tell(b"")
 
     @contextlib.contextmanager
     def model(self, stream: str, model: str) -> Iterator[None]:
@@ -92,10 +95,17 @@ class Doing:
         os.close(self._fd)
 
 
-def doing(run: Run) -> tuple[str, str] | None:
-    """Stream and model that the run's model host works on, or worked on when it ended; None: on none."""
+def doing(run: Run) -> tuple[str, str, float] | None:
+    """Stream and model that the run's model host works on, or worked on when it ended, and for how many seconds it
+    does; None: on none."""
+    path = run.path / _DOING
     try:
-        stream, model = json.loads((run.path / "modelhost.doing").read_bytes())
+        stream, model = json.loads(path.read_bytes())
+        return str(stream), str(model), time.time() - path.stat().st_mtime
     except (OSError, ValueError):
         return None
-    return str(stream), str(model)
+
+
+def forget(run: Run) -> None:
+    """Take back what a model host that was killed was doing."""
+    (run.path / _DOING).unlink(missing_ok=True)

@@ -3,7 +3,7 @@ import pytest
 from matstudio.bus.rundir import Run
 from matstudio.domain.frame import Kind
 from matstudio.instruments.base import Stream
-from matstudio.modelhost.choices import Choices, Doing, doing
+from matstudio.modelhost.choices import Choices, Doing, doing, forget
 from matstudio.modelhost.host import ModelHost
 
 OFFERED = ("baseline", "unet")
@@ -41,9 +41,25 @@ def test_what_the_host_does_is_told_to_who_comes_after_it(run):
     one = Doing(run)
     assert doing(run) is None
     with one.model("image", "unet"):
-        assert doing(run) == ("image", "unet")
+        assert doing(run)[:2] == ("image", "unet")
+        assert 0 <= doing(run)[2] < 5
     assert doing(run) is None
     one.close()
+
+
+def test_what_a_killed_host_was_doing_is_taken_back(run):
+    one = Doing(run)
+    with one.model("image", "unet"):
+        forget(run)
+        assert doing(run) is None
+    one.close()
+    again = Doing(run)
+    with again.model("image", "unet"):
+        assert doing(run) is not None
+        later = Doing(run)  # it is another host now
+        assert doing(run) is None
+    for end in (again, later):
+        end.close()
 
 
 def test_a_host_starts_with_the_stream_whose_models_hung_left_alone(run):
