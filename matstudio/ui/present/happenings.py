@@ -35,6 +35,7 @@ class Shape(StrEnum):
 
 
 LEVELS = ("", "caution", "bad")
+_MODES = frozenset(mode.value for mode in Mode)
 _PRIORITIES = {
     "high": ("bad", Shape.TRIANGLE),
     "medium": ("caution", Shape.DIAMOND),
@@ -127,7 +128,7 @@ def modes(events: Iterable[Happening]) -> tuple[Band, ...]:
     changes: list[tuple[float, str]] = []
     for e in events:
         new = str(e.facts.get("new", "")) if e.kind == "mode" else "OFF" if e.kind == "start" else ""
-        if new in list(Mode) and (not changes or changes[-1][1] != new):
+        if new in _MODES and (not changes or changes[-1][1] != new):
             changes.append((e.t, new))
     following = [*changes, (math.inf, "")]
     return tuple(Band(t, end, mode) for (t, mode), (end, _) in itertools.pairwise(following))
