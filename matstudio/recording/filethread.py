@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import queue
@@ -20,8 +21,9 @@ log = logging.getLogger(__name__)
 BACKLOG_BYTES = 256 * 1024 * 1024  # half a minute of the default streams
 FLUSH_S = 0.25  # a recorder that is killed loses this and what a flush takes: on a busy machine less than a second
 SYNC_S = 10.0
-unclosed: list[Path] = []
-"""Files that HDF5 could not close. It tries again when the interpreter ends, and crashes then (seen with HDF5 2.0)."""
+unclosed: list[SessionWriter] = []
+"""Writers of files that HDF5 could not close, or must not; it tries when the interpreter ends: see `__main__`."""
+_NO_ROOM = (None, errno.ENOSPC, errno.EDQUOT)  # errors after which the reserve lets a file be closed in order
 Job = Callable[[SessionWriter], None]
 
 
@@ -107,6 +109,11 @@ class FileThread:
             self._write(writer)
         except Exception as error:  # noqa: BLE001  border: HDF5 raises OSError, RuntimeError, ValueError
             self._fail(error)
+            if writer is not None and _number(error) not in _NO_ROOM:
+                unclosed.append(writer)
+                writer.abandon()
+                self.tally.end(writer.flushed)
+                return
         self.tally.end(writer.frames if writer else {})
         if writer is None:
             return
@@ -116,7 +123,7 @@ class FileThread:
         except Exception as error:  # noqa: BLE001
             self._fail(error)
             self.tally.end(writer.flushed)
-            unclosed.append(self.path)
+            unclosed.append(writer)
         if self.removed:
             self._fail(FileNotFoundError("removed or renamed while it was recorded"))
             self.tally.end({})
@@ -155,9 +162,13 @@ class FileThread:
         return job is not None
 
 
+def _number(error: Exception) -> int | None:
+    """The operating system's number of an error; HDF5 has it in its text."""
+    number = getattr(error, "errno", None)
+    return number or next((int(n) for n in re.findall(r"errno = (\d+)", str(error))), None)
+
+
 def brief(error: Exception) -> str:
     """The one line of an error that matters to the operator; HDF5's go on for several."""
-    number = getattr(error, "errno", None) or next((int(n) for n in re.findall(r"errno = (\d+)", str(error))), None)
-    if number:
-        return os.strerror(number)
-    return " ".join(str(error).split()) or type(error).__name__
+    number = _number(error)
+    return os.strerror(number) if number else " ".join(str(error).split()) or type(error).__name__

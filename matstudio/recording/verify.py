@@ -19,7 +19,7 @@ from matstudio.instruments.readers.guard import CPU_S, MAX_BYTES, WALL_S
 from matstudio.session import layout
 from matstudio.session.damage import DAMAGE, one_line
 from matstudio.session.reader import Session, parse_event
-from matstudio.session.recovery import InUse, clear_write_flag
+from matstudio.session.recovery import InUse, clear_write_flag, never_written
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,9 @@ def verify(path: Path | str) -> Report:
     """
     path = Path(path)
     repaired = live = False
+    missing = never_written(path)
+    if missing:
+        Session.open(path).close()  # what does not open with zeros at its end is left as it is
     try:
         repaired = clear_write_flag(path)
     except InUse:
@@ -105,6 +108,8 @@ def verify(path: Path | str) -> Report:
     with Session.open(path) as session:
         if repaired:
             found.say("left open by a crash: the write flag was cleared, the file opens plainly again")
+            if missing:
+                found.say(f"{missing} bytes at its end were never written; zeros stand there now")
         if live and session.live:
             found.say("a recorder is writing this file; what it has flushed so far is checked")
         live = live and session.live

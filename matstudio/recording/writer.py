@@ -23,7 +23,7 @@ from matstudio.domain.frame import Frame
 from matstudio.domain.process import Quality, Reading
 from matstudio.recording.columns import Column, Columns, RecordRows, TextRows, structure_arrays
 from matstudio.session import layout
-from matstudio.session.recovery import hold
+from matstudio.session.recovery import clear_write_flag, hold
 
 STRUCTURE_EVERY_S = 1.0  # a structure of 16,384 sites takes 0.4 MB
 RESERVE = 32 * 1024 * 1024
@@ -324,6 +324,15 @@ class SessionWriter:
             finally:
                 os.close(self._held)
                 self._held = -1
+
+    def abandon(self) -> None:
+        """Leave a file that cannot be written any more as a kill would leave it, and make that open plainly if it can
+        be. HDF5 keeps the file; were it to close it, or to end in order, it could leave it half written."""
+        self._reserve.close()
+        os.close(self._held)
+        self._held = -1
+        with contextlib.suppress(ValueError):  # `verify` may do it later
+            clear_write_flag(self.path)
 
 
 def _reserve(folder: Path) -> IO[bytes]:

@@ -23,6 +23,7 @@ _FLAGS_AT = 11
 _END_AT = 28  # end-of-file address
 _SIZE = 48  # of a version 3 superblock with 8-byte offsets
 _MASK = 0xFFFFFFFF
+_MOST_MISSING = 1 << 30  # bytes that a crash may have kept from being written; more is a damaged file
 
 
 class InUse(ValueError):
@@ -82,7 +83,9 @@ def condition(path: Path) -> Condition:
 
 
 def clear_write_flag(path: Path) -> bool:
-    """Clear the write flag that a crash left behind; True where there was one. Nothing else of the file changes.
+    """Clear the write flag that a crash left behind; True where there was one. A file that is shorter than it says,
+    because the crash (or a full disk) came before all was written, gets zeros at its end: without them HDF5 refuses all
+    of it. Nothing else changes.
 
     Raises:
         InUse: another program has the file open.
@@ -98,33 +101,55 @@ def clear_write_flag(path: Path) -> bool:
         if not try_lock(fd):
             raise InUse(f"{path}: open in another program (a recorder?); read it with swmr=True")
         head = os.read(fd, _SIZE)
+        if _end(head) > os.fstat(fd).st_size:
+            os.ftruncate(fd, _end(head))
         os.lseek(fd, 0, os.SEEK_SET)
         os.write(fd, cleared(head))
         os.fsync(fd)
         return True
+    except OSError as error:
+        raise ValueError(f"{path}: left open by a crash, and cannot be repaired: {error.strerror}") from None
     finally:
         os.close(fd)
 
 
+def never_written(path: Path) -> int:
+    """Bytes that a file left by a crash says to have and lacks at its end; 0 for any other file.
+
+    Raises:
+        ValueError: as `condition`.
+    """
+    head = _superblock(path)
+    return max(0, _end(head) - path.stat().st_size) if _flags(head) else 0
+
+
 def open_crashed(path: Path) -> IO[bytes]:
-    """A file object that shows `path` as it would be without its write flag; the file itself is left alone."""
+    """A file object that shows `path` as `clear_write_flag` would leave it; the file itself is left alone."""
     return _Cleared(path)
 
 
 class _Cleared(io.FileIO):
-    """Reads a file whose first 48 bytes are replaced."""
+    """Reads a file whose first 48 bytes are replaced, with zeros behind its end as far as it should go."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, "r")
-        self._head = cleared(os.pread(self.fileno(), _SIZE, 0) if hasattr(os, "pread") else super().read(_SIZE))
+        head = os.pread(self.fileno(), _SIZE, 0) if hasattr(os, "pread") else super().read(_SIZE)
+        self._head = cleared(head)
+        self._end = max(_end(head), super().seek(0, os.SEEK_END))
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return super().seek(self._end + offset) if whence == os.SEEK_END else super().seek(offset, whence)
 
     def readinto(self, buffer: Any) -> int | None:
         at = self.tell()
-        n = super().readinto(buffer)
+        view = memoryview(buffer)[: max(0, self._end - at)]
+        n = super().readinto(view) or 0
         if n and at < _SIZE:
             part = self._head[at : at + n]
-            memoryview(buffer)[: len(part)] = part
-        return n
+            view[: len(part)] = part
+        view[n:] = bytes(len(view) - n)
+        super().seek(at + len(view))
+        return len(view)
 
 
 def cleared(head: bytes) -> bytes:
@@ -137,8 +162,14 @@ def _flags(head: bytes) -> int:
     return head[_FLAGS_AT] if head[8] == 3 and head[9] == 8 else 0
 
 
+def _end(head: bytes) -> int:
+    """Bytes that the whole file has, as its superblock says."""
+    return int(struct.unpack_from("<Q", head, _END_AT)[0])
+
+
 def _superblock(path: Path) -> bytes:
-    """The first 48 bytes; a ValueError of one line where they are not those of a whole HDF5 file."""
+    """The first 48 bytes; a ValueError of one line where they are not those of a whole HDF5 file, or of one that was
+    being written."""
     try:
         for _ in range(5):  # a live file may be longer in its superblock than on the disk for a moment
             with open(path, "rb") as file:
@@ -153,13 +184,14 @@ def _superblock(path: Path) -> bytes:
             if head[8] != 3 or head[9] != 8:
                 return head
             if lookup3(head[:-4]) == struct.unpack("<I", head[-4:])[0]:
-                end = int(struct.unpack_from("<Q", head, _END_AT)[0])
-                if end <= size:
+                if _end(head) <= size:
                     return head
-                wrong = f"truncated: {size} of {end} bytes"
+                wrong = f"truncated: {size} of {_end(head)} bytes"
             else:
                 wrong = "damaged superblock (checksum)"
             time.sleep(0.02)
+        if wrong.startswith("truncated") and _flags(head) and _end(head) - size <= _MOST_MISSING:
+            return head
     except IsADirectoryError:
         raise ValueError(f"{path}: a folder, not a session") from None
     except OSError as error:

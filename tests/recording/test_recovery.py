@@ -350,15 +350,51 @@ def test_a_truncated_session_gets_one_line(writer, part):
     assert writer.path.read_bytes() == before
 
 
+def _crashed(body: bytes) -> bytearray:
+    """The bytes of a closed file with the write flag that a killed recorder leaves."""
+    out = bytearray(body)
+    out[11] = 5
+    out[44:48] = lookup3(bytes(out[:44])).to_bytes(4, "little")
+    return out
+
+
+@pytest.mark.parametrize("missing", [1, 2000])
+def test_what_a_crash_kept_from_the_end_of_a_file_does_not_close_the_rest(writer, missing):
+    """A recorder that is killed, or finds no room, between telling the file's length and writing so much."""
+    for seq in range(1, 20):
+        writer.add_frame(image(seq))
+        writer.flush()
+    writer.close()
+    body = _crashed(writer.path.read_bytes())
+    writer.path.write_bytes(body[: len(body) - missing])
+    with pytest.raises(OSError):
+        h5py.File(writer.path, "r")
+    with Session.open(writer.path) as session:  # without a change to the file
+        np.testing.assert_array_equal(session.frame("image", 0).data, image(0).data)
+    assert writer.path.stat().st_size == len(body) - missing
+    report = verify(writer.path)
+    assert report.repaired
+    assert f"{missing} bytes at its end were never written; zeros stand there now" in report.lines
+    with h5py.File(writer.path, "r") as file:
+        assert file["entry/image/data"].shape[0] == 20
+
+
+def test_a_crash_that_took_half_of_a_file_gets_one_line(writer):
+    writer.close()
+    body = _crashed(writer.path.read_bytes())
+    writer.path.write_bytes(body[: len(body) // 2])
+    with pytest.raises(ValueError, match="damaged session") as caught:
+        verify(writer.path)
+    assert "\n" not in str(caught.value)
+    assert writer.path.read_bytes() == body[: len(body) // 2]
+
+
 @pytest.mark.parametrize("crashed", [False, True])
 def test_bits_that_flipped_never_hang_or_raise_more_than_one_line(writer, crashed):
     for seq in range(1, 5):
         writer.add_frame(image(seq))
     writer.close()
-    whole = bytearray(writer.path.read_bytes())
-    if crashed:
-        whole[11] = 5
-        whole[44:48] = lookup3(bytes(whole[:44])).to_bytes(4, "little")
+    whole = _crashed(writer.path.read_bytes()) if crashed else bytearray(writer.path.read_bytes())
     used = np.flatnonzero(np.frombuffer(whole, np.uint8)[48:]) + 48
     rng = np.random.default_rng(0)
     refused = []
