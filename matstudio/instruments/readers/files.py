@@ -83,7 +83,10 @@ def open_file(path: Path | str, *, load: bool = True) -> list[Signal]:
         raise ReaderError(path, "asks for more memory than there is") from None
     except Exception as error:  # noqa: BLE001 -- the border: what a damaged file does to a reader is one line
         raise ReaderError(path, f"cannot be read: {type(error).__name__}: {error}") from None
-    counted = [_counted(arrays.with_sidecar(path, s)) for s in signals]
+    held = [s for s in signals if 0 not in s.data.shape]
+    if not held:
+        raise ReaderError(path, f"{signals[0].title!r}: an array of shape {tuple(signals[0].data.shape)}")
+    counted = [_counted(arrays.with_sidecar(path, s)) for s in held]
     if all(s.metadata.get("not_finite") == np.prod(s.data.shape, dtype=float) for s in counted):
         raise ReaderError(path, f"{counted[0].title!r}: none of its values is a finite number")
     return counted

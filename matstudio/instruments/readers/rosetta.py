@@ -216,7 +216,10 @@ def read_structure(path: Path) -> list[Signal]:
         assert isinstance(structure, Structure)
         n = len(structure)
         axes = (Axis("site", "px", 1.0, 0.0, n), Axis("xyz", "px", 1.0, 0.0, 3))
-        a, b, c, alpha, beta, gamma = (round(float(v), 5) for v in structure.lattice.parameters)
+        parameters = structure.lattice.parameters
+        if not (np.isfinite(parameters).all() and np.isfinite(structure.cart_coords).all()):
+            raise ReaderError(path, "a cell or a position that is not a finite number")
+        a, b, c, alpha, beta, gamma = (round(float(v), 5) for v in parameters)
         facts = {
             "formula": structure.composition.reduced_formula,
             "sites": n,
