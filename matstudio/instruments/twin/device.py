@@ -56,7 +56,7 @@ class TwinDevice:
         self.plant = Plant(seed=seed, noise=noise)
         self.plant.steps = math.floor(clock.now() / self.plant.dt)
         self.faults = Faults(RANGES)
-        self.locked = "start"
+        self.locked, self.locked_at = "start", self.plant.t
         self.skipped_s = 0.0
         self._beat = -math.inf
 
@@ -166,6 +166,7 @@ class TwinDevice:
             "noise": p.noise,
             "faults": self.faults.listed(),
             "locked": self.locked,
+            "locked_at": self.locked_at,
             "interlock": p.interlocked,
             "watchdog_s": self.timeout_s,
             "skipped_s": self.skipped_s,
@@ -202,4 +203,5 @@ class TwinDevice:
 
     def _lock(self, why: str) -> None:
         self.plant.heater = 0.0
-        self.locked = why
+        if why != self.locked:
+            self.locked, self.locked_at = why, self.plant.t

@@ -120,16 +120,21 @@ def test_streams_readings_and_watchdog(bench):
 def test_frozen_turns_the_heater_off_and_gone_ends_the_process(bench):
     twin = bench(rates={"image": 0, "diffraction": 0})
     twin.heat(1.0)
+    before = twin.run.clock.now()
     twin.client.request("fault", kind="frozen", target="temperature", on=True)
+    after = twin.run.clock.now()
     with pytest.raises(NoAnswer):
         twin.client.request("heartbeat", t=twin.run.clock.now(), timeout=0.7)
     twin.client.request("fault", kind="frozen", target="temperature", on=False)
     assert processes.wait_for(lambda: twin.device.readings() and twin.device.silence < 0.2, 2)
     assert processes.wait_for(lambda: twin.heater() == 0.0, 1)
     assert twin.device.state["locked"] == "the device hung"
+    off = twin.device.state["locked_at"]  # in the twin's own time, told as soon as it speaks again
+    assert 0.3 < off - before
+    assert off - after < 0.6
     assert processes.wait_for(lambda: twin.rings["spectrum"].written > 0, 3)
     assert twin.rings["image"].written == 0
-    twin.client.request("fault", kind="gone", target="", on=True)
+    twin.client.send("fault", kind="gone", target="", on=True)  # its answer may be lost with it
     assert twin.child.wait(5) == 0
     assert not twin.run.rings()
 
