@@ -82,9 +82,9 @@ def _models(wanted: list[str], source: Input) -> dict[str, str]:
         if equals and stream not in source.films:
             raise UsageError(f"--model {text}: {source.title} has no stream {stream!r}, only {', '.join(source.films)}")
         kinds = {n: film.kind for n, film in source.films.items() if not equals or n == stream}
-        having = [n for n, kind in kinds.items() if name in MODALITIES[kind].inverses]
+        having = [n for n, kind in kinds.items() if name in MODALITIES[kind].offered()]
         if not having:
-            known = sorted({m for kind in kinds.values() for m in MODALITIES[kind].inverses})
+            known = sorted({m for kind in kinds.values() for m in MODALITIES[kind].offered()})
             raise UsageError(f"--model {text}: no such model, only {', '.join(known)}")
         out |= dict.fromkeys(having, name)
     return out

@@ -15,7 +15,7 @@ from matstudio.domain.estimate import Estimate, FrameRef
 from matstudio.domain.process import Reading
 from matstudio.fusion.inverse_variance import MAX_AGE_S, fuse
 from matstudio.fusion.order import with_boundaries
-from matstudio.modalities.base import MODALITIES, Inverse, load
+from matstudio.modalities.base import MODALITIES, Inverse
 from matstudio.modelhost.compare import Comparison
 from matstudio.modelhost.inputs import Film, Input
 from matstudio.recording.writer import SessionWriter
@@ -242,13 +242,10 @@ class Rerun:
         return self._raw[key]
 
     def _model(self, film: Film, name: str | None) -> Inverse:
-        inverses = MODALITIES[film.kind].inverses
-        name = name or next(iter(inverses))
-        if name not in inverses:
-            raise ValueError(f"{film.name}: no model {name!r}, only {', '.join(inverses)}")
-        key = film.name, name
+        modality = MODALITIES[film.kind]
+        key = film.name, name or modality.offered()[0]
         if key not in self._models:
-            self._models[key] = load(inverses[name])()
+            self._models[key] = modality.inverse(key[1])
         return self._models[key]
 
 

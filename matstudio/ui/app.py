@@ -20,6 +20,7 @@ from matstudio.ui.theme import Theme, apply
 log = logging.getLogger(__name__)
 STOP_RUN, KEEP_RUNNING, OPEN_NEXT = 0, 10, 11
 SERVE_MS = 100
+NICE = -5
 
 
 def application() -> QApplication:
@@ -120,6 +121,7 @@ def main(argv: list[str]) -> int:
 
 def studio(run: Run) -> int:
     """Be the studio of a run until its window is closed; returns what `run_studio` does."""
+    processes.set_priority(NICE)
     run.register(STUDIO, os.getpid())
     try:
         wanted = os.environ.get("MATSTUDIO_THEME", "")

@@ -128,7 +128,7 @@ def shifted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(
         MODALITIES, Kind.DIFFRACTION, replace(modality, inverses={**modality.inverses, "shifted": "here:Shifted"})
     )
-    monkeypatch.setattr("matstudio.modelhost.rerun.load", lambda p: Shifted if p == "here:Shifted" else load(p))
+    monkeypatch.setattr("matstudio.modalities.base.load", lambda p: Shifted if p == "here:Shifted" else load(p))
 
 
 def test_another_model_gives_a_table(session: Path, tmp_path: Path, shifted: None):
@@ -198,7 +198,7 @@ def test_the_command(session: Path, tmp_path: Path, capsys, monkeypatch: pytest.
     for arguments, line in (
         ([str(damaged), "--out", str(out)], "damaged"),
         ([str(session), "--out", str(session)], "exists already"),
-        ([str(session), "--out", str(out), "--model", "nosuch"], "no such model, only baseline"),
+        ([str(session), "--out", str(out), "--model", "nosuch"], "no such model, only "),
         ([str(session), "--out", str(out), "--model", "camera=baseline"], "no stream 'camera'"),
     ):
         assert main(["reconstruct", *arguments]) == 2
