@@ -291,6 +291,17 @@ def test_clients_silent(bench):
     assert bench.station.mode is Mode.SAFE
 
 
+def test_clients_silent_in_advise(bench):
+    """No client for 10 s: HOLD (in POLICY a window that is silent for 2 s comes before that)."""
+    bench.enter(Mode.ADVISE)
+    bench.client = None
+    bench.run(9.6)
+    assert bench.station.mode is Mode.ADVISE
+    bench.run(0.8)
+    assert bench.station.mode is Mode.HOLD
+    assert "client" in bench.alarms()
+
+
 def test_window_silent_in_policy(bench):
     bench.enter(Mode.POLICY)
     bench.run(5)
