@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 BUDGET_S, EASY_S = 0.090, 0.030
 SMOOTH_S = 0.150
-FEW = 20_000
+FEW, SMALL = 20_000, 500_000
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,11 @@ class Chooser:
             more = max((finer.pixels / here.pixels) ** 2, here.every / finer.every)
             if seconds * more < 0.8 * BUDGET_S:
                 self._rung -= 1
+
+    @staticmethod
+    def still(sites: int, size: tuple[int, int]) -> Detail:
+        """For a picture at rest: smooth at once where that is always quick, whoever else loads the machine now."""
+        return SMOOTH if sites <= FEW and size[0] * size[1] <= SMALL else STILL
 
     @staticmethod
     def worth_smoothing(seconds: float) -> bool:

@@ -22,7 +22,7 @@ from matstudio.widgets.structure_drawing import Drawing, Look, make, shown_sites
 if TYPE_CHECKING:
     from matstudio.widgets.structure_gl import Painter
 
-REST_S = 1.2
+REST_S = 2.5
 _SLOW_S = 0.05
 
 
@@ -155,7 +155,11 @@ class Artist(QThread):
         drawing = self._drawing
         if drawing is None:
             return False
-        detail = self._chooser.moving(len(drawing.sites)) if wanted.moving else SMOOTH if again else STILL
+        sites = len(drawing.sites)
+        if wanted.moving:
+            detail = self._chooser.moving(sites)
+        else:
+            detail = SMOOTH if again else self._chooser.still(sites, wanted.size)
         size = _scaled(wanted.size, detail.pixels, painter.largest)
         start = time.perf_counter()
         image = painter.draw(wanted.camera, size, detail, self._look, lambda: self._overtaken(wanted))
@@ -171,7 +175,7 @@ class Artist(QThread):
             told, self._told = self._told, True
         if not told:
             self.drawn.emit()
-        return not wanted.moving and self._chooser.worth_smoothing(seconds)
+        return detail is STILL and self._chooser.worth_smoothing(seconds)
 
     def _overtaken(self, wanted: Wanted) -> bool:
         """Whether a fine picture is given up: the operator turns the view meanwhile."""
@@ -199,9 +203,13 @@ class Artist(QThread):
             if self._drawing is None:
                 raise ValueError("there is no structure yet")
             start = time.perf_counter()
-            image = painter.draw(wanted.camera, wanted.size, STILL, self._look, lambda: self._stopped)
+            factor = int(SMOOTH.pixels) if SMOOTH.pixels * max(wanted.size) <= painter.largest else 1
+            size = (factor * wanted.size[0], factor * wanted.size[1])
+            image = painter.draw(wanted.camera, size, SMOOTH, self._look, lambda: self._stopped)
             if image is None:
                 raise ValueError("the view was closed")
+            if factor > 1:
+                image = _shrunk(image, wanted.size)
             seconds = time.perf_counter() - start
             return finish(as_image(image), Shown(image, wanted.camera, self._drawing, self._look, False, seconds))
         except (ValueError, RuntimeError, OSError) as error:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from matstudio.widgets.structure_camera import VIEWS, hit, looking
-from matstudio.widgets.structure_detail import LADDER, Chooser
+from matstudio.widgets.structure_detail import LADDER, SMOOTH, STILL, Chooser
 
 CELL = np.array([[10.0, 0, 0], [3.0, 9.0, 0], [1.0, 2.0, 8.0]])
 SIZE = (300, 200)
@@ -96,5 +96,5 @@ def test_moving_pictures_get_coarser_when_slow_and_finer_when_quick() -> None:
     for _ in range(9):
         few.took(0.002)
     assert few.moving(500) == LADDER[0]
-    few.took(0.05)
-    assert few.moving(500) == LADDER[0]
+    assert few.still(500, (600, 400)) == SMOOTH
+    assert few.still(500, (1600, 1000)) == few.still(100_000, (600, 400)) == STILL
