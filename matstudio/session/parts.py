@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from matstudio.session.reader import Session
@@ -19,10 +20,13 @@ def run_id(path: Path) -> str:
         return ""
 
 
-def parts_of(path: Path) -> list[Path]:
+def parts_of(path: Path, run_id: Callable[[Path], str] = run_id) -> list[Path]:
     """The session files of one run whose names differ from that of `path` in their number only, `path` among them.
 
     A file of another run between them is left out; so is what does not open.
+
+    Args:
+        run_id: tells the id of the run of a session that there is, "" where that does not open.
     """
     numbered = re.fullmatch(r"(.+)-([1-9]\d{0,3})", path.stem)
     run = run_id(path)

@@ -15,7 +15,7 @@ from matstudio.instruments.readers.guard import read_guarded
 from matstudio.instruments.replay.recorded import Lost, Part, Recorded, merged
 from matstudio.instruments.replay.tracks import Log, Shot, Track
 from matstudio.session import layout
-from matstudio.session.parts import parts_of
+from matstudio.session.parts import parts_of, run_id
 from matstudio.session.reader import Session, StreamInfo
 
 
@@ -34,17 +34,25 @@ def read_session(
     Raises:
         ReaderError: `path` cannot be read, or holds nothing that could be played; one line.
     """
+    sound: set[Path] = set()
+
+    def own_run(part: Path) -> str:
+        try:
+            if part not in sound:
+                read_guarded(part, "session", load=False)  # a damaged file crashes a child, not the server
+                sound.add(part)
+        except ReaderError as error:
+            if part == path:
+                raise
+            if f"left out: {error}" not in notes:
+                notes.append(f"left out: {error}")
+            return ""
+        return run_id(part)
+
     opened = contextlib.ExitStack()
     try:
-        sessions = []
-        for part in parts_of(path):
-            try:
-                read_guarded(part, "session", load=False)  # a damaged file crashes a child, not the server
-                sessions.append(opened.enter_context(_open(part)))
-            except ReaderError as error:
-                if part == path:
-                    raise
-                notes.append(f"left out: {error}")
+        own_run(path)
+        sessions = [opened.enter_context(_open(part)) for part in parts_of(path, own_run)]
         tracks, lost = _tracks(sessions, name)
         logs = _logs(sessions)
         if not tracks and not logs:
@@ -63,6 +71,12 @@ def read_session(
             clock.epoch,
             clock.speed,
         )
+    except ReaderError:
+        opened.close()
+        raise
+    except (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
+        opened.close()
+        raise ReaderError(path, f"damaged session: {error}") from None
     except BaseException:
         opened.close()
         raise
@@ -78,7 +92,8 @@ def _open(path: Path) -> Session:
 
 def _last(session: Session) -> float:
     """Time of the last frame or reading of a file, seconds."""
-    return max([session.t1, *(float(t[-1]) for t, *_ in session.readings().values() if len(t))])
+    ends = [float(t[-1]) for t, *_ in session.readings().values() if len(t)]
+    return max([session.t1, *(t for t in ends if np.isfinite(t))])
 
 
 def _ending(session: Session) -> str:
@@ -98,8 +113,8 @@ def _tracks(sessions: Sequence[Session], name: Callable[[str], str]) -> tuple[li
             info = session.streams.get(stream)
             if info is None or not info.n:
                 continue
-            if (np.diff(info.t_end) < 0).any():
-                raise ReaderError(session.path, f"{stream}: the times of its frames go back")
+            if not np.isfinite(info.t_end).all() or (np.diff(info.t_end) < 0).any():
+                raise ReaderError(session.path, f"{stream}: the times of its frames go back, or are no numbers")
             first = int(np.searchsorted(info.t_end, last, side="right"))  # the next part may begin with the same frame
             lost += _lost(info, first, before)
             if first == info.n:
@@ -151,7 +166,9 @@ def _logs(sessions: Sequence[Session]) -> list[Log]:
             if key in session.description.readings:
                 limits[key] = session.description.readings[key][1:3]
             known = parts.setdefault(key, [])
-            new = t > (known[-1][0][-1] if known else -np.inf)
+            last = known[-1][0][-1] if known else -np.inf
+            new = np.isfinite(t) & (t > last)
+            new &= t >= np.maximum.accumulate(np.where(new, t, -np.inf))
             if units.setdefault(key, unit) == unit and new.any():
                 known.append((t[new], values[new], quality[new]))
     out = []
