@@ -150,8 +150,8 @@ class Feed:
 class ModelHost:
     """Runs the models of one run, one frame at a time, in the calling thread.
 
-    Silence is its only failure that others must notice: it publishes `models` once a second of real time, and a model
-    that hangs stops that.
+    Silence is its only failure that others must notice: it publishes `models` once a second of real time, from when its
+    first models are loaded, and a model that hangs stops that.
     """
 
     def __init__(self, run: Run) -> None:
@@ -168,6 +168,7 @@ class ModelHost:
             {"status": self.models, "models": self._choices, "use": self._use},
         )
         self._chosen, self._doing = Choices(run), Doing(run)
+        self._attached = False
         self._described = 0.0
         self._told = 0.0
 
@@ -197,7 +198,7 @@ class ModelHost:
             # frames come at their rate of real time: with --speed they lie farther apart in run time
             age = MAX_AGE_S * max(1.0, clock.speed) / max(1.0, *(feed.pace for feed in self._feeds.values()))
             self._publisher.send("state", fuse(self._estimates, self._readings, clock.now(), age))
-        if now - self._told >= 1.0:
+        if self._attached and now - self._told >= 1.0:
             self._told = now
             self._publisher.send("models", self.models())
         return fresh
@@ -244,6 +245,7 @@ class ModelHost:
                 self._feeds[stream.name] = self._first(stream)
             else:
                 known.stream = stream
+        self._attached = True
 
     def _choices(self) -> Mapping[str, Any]:
         return {name: MODALITIES[feed.stream.kind].offered() for name, feed in self._feeds.items()}
