@@ -21,7 +21,7 @@ from matstudio.bus.ring import RingReader
 from matstudio.bus.rundir import DEVICE, LAUNCHER, MODELHOST, RECORDER, STATION, STUDIO, Run, current_run
 
 HERE = Path(__file__).parent
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 """For what has no limit of its own: a busy machine starts a process in ten seconds."""
 
 

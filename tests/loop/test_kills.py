@@ -12,7 +12,7 @@ from matstudio.bus.rundir import DEVICE, LAUNCHER, MODELHOST, RECORDER, STATION
 from .conftest import gaps, matstudio
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_each_process_is_killed_while_the_others_go_on(loop, tmp_path):
     """Recorder and model host, station, twin, at last all at once; in one run, where each finds what the last left."""
     one = loop("--headless", "--record", str(tmp_path / "s.nxs"))

@@ -11,7 +11,7 @@ from matstudio.bus.rundir import DEVICE, MODELHOST, RECORDER, STATION
 from .conftest import matstudio
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_each_process_stands_still_for_a_while(loop, tmp_path):
     one = loop("--headless", "--record", str(tmp_path / "s.nxs"))
     one.heat()
