@@ -74,7 +74,7 @@ COMMANDS: dict[str, Command] = {
     "stop_recording": Command({}, (RECORDER,), timeout_s=30.0),
     # model host
     "models": Command({}, (MODELHOST,)),
-    "use": Command({"stream": str, "model": str}, (MODELHOST,)),
+    "use": Command({"stream": str, "model": str}, (MODELHOST,), timeout_s=10.0),
     # studio
     "screenshot": Command({"path": str}, (STUDIO,), timeout_s=20.0),
 }

@@ -31,6 +31,8 @@ def now(live: Live):
 
 def test_the_model_that_runs_is_told_with_its_version_or_what_is_wrong(live: Live, now):
     assert model_line(live, "image") == ModelLine("no model yet", "", "", ())
+    now["t"] += 20
+    assert model_line(live, "image").text == "no model yet", "the host has not been heard: it starts"
     live.take("choices", {"image": ("baseline", "unet")})
     live.take("models", {"image": {"model": "baseline", "version": "2", "loading": "", "error": ""}})
     assert model_line(live, "image") == ModelLine("baseline 2", "", "baseline", ("baseline", "unet"))

@@ -31,7 +31,7 @@ def model_line(live: Live, stream: str) -> ModelLine:
     facts = live.models.get(stream) or {}
     running, loading, error = (str(facts.get(key) or "") for key in ("model", "loading", "error"))
     offered = live.choices.get(stream, ())
-    if live.silence("models") > MODELS_SILENT_S:
+    if "models" in live.heard and live.silence("models") > MODELS_SILENT_S:
         return ModelLine("no model host", "caution", running, (), "nothing is analysed")
     if loading:
         return ModelLine(f"loading {loading} …", "", running, offered)
