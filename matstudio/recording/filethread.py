@@ -20,6 +20,7 @@ from matstudio.recording.writer import SessionWriter
 log = logging.getLogger(__name__)
 BACKLOG_BYTES = 256 * 1024 * 1024  # half a minute of the default streams
 FLUSH_S = 0.25  # a recorder that is killed loses this and what a flush takes: on a busy machine less than a second
+FIRST_FLUSH_S = 0.05  # what came while the file was made
 SYNC_S = 10.0
 unclosed: list[SessionWriter] = []
 """Writers of files that HDF5 could not close, or must not; it tries when the interpreter ends: see `__main__`."""
@@ -134,10 +135,8 @@ class FileThread:
         log.error("%s: %s", self.path, " ".join(str(error).split()))
 
     def _write(self, writer: SessionWriter) -> None:
-        for _ in range(self._jobs.qsize()):  # what came while the file was made
-            if not self._next(writer, 0.0):
-                return
-        flush_at, sync_at = time.monotonic(), time.monotonic() + SYNC_S
+        now = time.monotonic()
+        flush_at, sync_at = now + FIRST_FLUSH_S, now + SYNC_S
         while True:
             now = time.monotonic()
             if now >= flush_at:

@@ -19,7 +19,7 @@ from matstudio.bus.processes import spawn, stop, wait_for
 from matstudio.bus.rundir import DEVICE, MODELHOST, RECORDER, STATION, STUDIO, Run, current_run
 from matstudio.recording.verify import verify
 
-LOST_S = 1.0  # what a kill may cost
+LOST_S = 1.0  # what a kill may cost, on a machine that gives each process half a core when it asks for one
 PHASES = {"start": 1.5, "steady": 3.0, "rollover": 4.0, "close": 0.3}
 """Seconds within which the moment of the kill lies: after the recorder's start, after a file came, after the device was
 killed (the recording then goes on in the next file) and after the recording was stopped."""
@@ -29,6 +29,13 @@ def seeded() -> random.Random:
     seed = int(os.environ.get("MATSTUDIO_SEED", random.SystemRandom().randrange(10**6)))
     print(f"seed {seed}")
     return random.Random(seed)
+
+
+def allowed() -> float:
+    """Seconds that a kill may cost now: more where the machine is so busy that a process gets less than half a core."""
+    began, used = time.perf_counter(), time.process_time()
+    sum(range(5_000_000))
+    return LOST_S * max(1.0, (time.perf_counter() - began) / (time.process_time() - used) / 2)
 
 
 class Lab:
@@ -120,11 +127,12 @@ def check_after_kill(path: Path, *, repaired: bool) -> None:
 def test_the_recorder_is_killed_at_random_moments(tmp_path: Path, long: bool):
     dice = seeded()
     plan = list(PHASES) * (5 if long else 1)
-    lab, losses, names = Lab(tmp_path), [], ["s"]
+    lab, losses, too_much, names = Lab(tmp_path), [], [], ["s"]
     try:
         for number, phase in enumerate(plan):
             wait = dice.uniform(0.0, PHASES[phase])
             at = lab.kill(phase, wait)
+            most = allowed()
             left = [p for p in lab.files() if flagged(p)]
             assert len(left) <= 1
             by_verify = number % 2 == 0
@@ -137,26 +145,30 @@ def test_the_recorder_is_killed_at_random_moments(tmp_path: Path, long: bool):
                 assert wait_for(lambda: lab.state() != "", 60)
             for path in () if by_verify else left:
                 check_after_kill(path, repaired=False)
-            losses += [lost([p], lab.witness, at) for p in left]
-            print(f"{number}: {wait:.2f} s into {phase}: {[p.name for p in left]}, lost {losses[-1:]}", flush=True)
+            here = [lost([p], lab.witness, at) for p in left]
+            losses += here
+            told = f"{number}: {wait:.2f} s into {phase}: {[p.name for p in left]}, lost {here} s of {most:.1f} s"
+            print(told, flush=True)
+            too_much += [told] if max(here, default=0.0) > most else []
             if phase == "close" and lab.state() == "idle":  # the recording had been ended, and stays so
                 names.append(f"after{number}")
                 lab.client.request("record", path=str(tmp_path / f"{names[-1]}.nxs"))
         assert wait_for(lambda: lab.state() == "recording" and any(map(flagged, lab.files())), 60)
         time.sleep(1.0)
         lab.client.request("stop_recording")
-        told = 0
+        missing = 0
         for name in names:
             problems, n = unexplained([p for p in lab.files() if p.stem.split("-")[0] == name], lab.witness)
             assert problems == []
-            told += n
+            missing += n
         for path in lab.files():
             report = verify(path)
             assert report.ok, report.lines
             assert not report.repaired
             opens_plainly(path)
-        print(f"{len(plan)} kills, {len(lab.files())} files, at most {max(losses, default=0):.2f} s lost, told {told}")
-        assert max(losses, default=0.0) <= LOST_S, losses
+        print(f"{len(plan)} kills, {len(lab.files())} files, at most {max(losses, default=0):.2f} s lost")
+        print(f"after the restarts {missing} frames are in no file, and counted as dropped")
+        assert too_much == []
     finally:
         lab.close()
 
@@ -236,10 +248,11 @@ def kill_each(folder: Path, dice: random.Random) -> float:
 
 @pytest.mark.timeout(3600)
 def test_every_other_process_is_killed_at_random_moments(tmp_path: Path, long: bool):
-    dice, losses = seeded(), []
+    dice, too_much = seeded(), []
     for number in range(20 if long else 1):
         folder = tmp_path / str(number)
         folder.mkdir()
-        losses.append(kill_each(folder, dice))
-        print(f"{number}: lost {losses[-1]:.2f} s", flush=True)
-    assert max(losses) <= LOST_S, losses
+        seconds, most = kill_each(folder, dice), allowed()
+        print(f"{number}: lost {seconds:.2f} s of {most:.1f} s", flush=True)
+        too_much += [seconds] if seconds > most else []
+    assert too_much == []
