@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -19,6 +20,7 @@ from matstudio.ui.session import Session, operator
 from matstudio.ui.timeline_dock import SPEEDS, TimelineView
 from matstudio.workers.commands import Result
 
+logger = logging.getLogger(__name__)
 _LIVE_EVERY = 5  # refreshes between two drawings of a live run
 _JUST_S = 1.0  # while it plays, "previous" passes over what was passed so recently (real s)
 
@@ -210,12 +212,13 @@ class TimelineControl(QObject):
         if topic != "readings" or self.model.live:
             return
         state = live.device_state
+        events, start, position = (_number(state.get(k)) for k in ("events", "recorded_start", "position"))
         if state.get("boot") != self._boot:
             self._boot, self._have, self._loaded, self._asked = state.get("boot"), 0, False, False
-        if not self._loaded or int(state.get("events") or 0) > self._have:
+        if not self._loaded or events > self._have:
             self._ask()
         if self._wanted is None and not self.view.canvas.dragging() and self._loaded:
-            self.model.advance(float(state.get("recorded_start") or 0.0) + float(state.get("position") or 0.0))
+            self.model.advance(start + position)
             self.view.follow()
         elif not self._seeking:
             self._wanted = None
@@ -229,7 +232,11 @@ class TimelineControl(QObject):
         if result.name == "timeline":
             self._asked = bool(result.error) and not result.silent  # who refused it would do so again
             if not result.error:
-                self._told(result.answer)
+                try:
+                    self._told(result.answer)
+                except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+                    logger.warning("the device's timeline cannot be read: %s: %s", type(error).__name__, error)
+                    self._asked = True  # it would tell the same again
         elif result.name == "note" and result.process == "device" and not result.error:
             self._ask()
         elif result.name == "seek":
@@ -272,3 +279,8 @@ class TimelineControl(QObject):
             self._curves[name].add(now, value.value if value.quality == "good" else math.nan)
         if self._ticks % _LIVE_EVERY == 0:
             self.model.facts.curves = {name: curve.arrays() for name, curve in self._curves.items()}
+
+
+def _number(value: object) -> float:
+    """A finite number that a device told, or 0."""
+    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else 0.0
