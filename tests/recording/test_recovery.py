@@ -398,7 +398,7 @@ def test_bits_that_flipped_never_hang_or_raise_more_than_one_line(writer, crashe
     used = np.flatnonzero(np.frombuffer(whole, np.uint8)[48:]) + 48
     rng = np.random.default_rng(0)
     refused = []
-    for _ in range(40):
+    for _ in range(20):
         body = whole.copy()
         for at in rng.choice(used, 3):
             body[at] ^= 1 << rng.integers(8)
@@ -408,7 +408,7 @@ def test_bits_that_flipped_never_hang_or_raise_more_than_one_line(writer, crashe
             refused += [line for line in report.lines if line.startswith("WRONG")][:1]
         except ValueError as error:
             refused.append(str(error))
-    assert len(refused) > 10
+    assert len(refused) > 5
     assert not [text for text in refused if "\n" in text]
 
 
