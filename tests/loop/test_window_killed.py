@@ -63,13 +63,21 @@ def test_a_killed_window_and_then_a_killed_launcher(loop, tmp_path):
         one.hear(1.0)
         assert one.mode() == "HOLD"
 
+        # the station is killed: the window shows the new one in OFF, and that it is another one
+        def says_so() -> bool:
+            shown.update(one.window())
+            return shown["header"]["mode"] == "OFF" and "restart.station" in {row["id"] for row in shown["alarms"]}
+
+        one.kill(STATION)
+        assert one.wait(says_so), shown
+
         # the launcher is killed: the run goes on, says so, and starts nothing again
         one.kill(LAUNCHER)
         assert one.wait(lambda: "launcher" in one.alarms(), 10)
         assert one.wait(lambda: "launcher" in {row["id"] for row in one.window().get("alarms", ())}, 15)
         one.kill(MODELHOST)
         one.hear(2.0)
-        assert (one.mode(), one.pid(MODELHOST)) == ("HOLD", 0)
+        assert (one.mode(), one.pid(MODELHOST)) == ("OFF", 0)
 
         # the window is closed, and ends what nobody else would end
         one.signal(STUDIO, signal.SIGTERM)
