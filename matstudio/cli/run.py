@@ -22,7 +22,7 @@ from matstudio.cli.main import CheckFailed, UsageError
 from matstudio.cli.report import Watcher
 from matstudio.cli.supervise import KEEP_RUNNING, MODULES, OPEN_NEXT, Supervisor
 
-_START_S = 20.0
+_START_S = 60.0
 """A run that is shorter than its start lasts until every process has done something, this long at most."""
 
 
