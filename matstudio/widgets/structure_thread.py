@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matstudio.widgets.structure_gl import Painter
 
 REST_S = 2.5
+NICE = 5
 _SLOW_S = 0.05
 
 
@@ -119,7 +120,7 @@ class Artist(QThread):
     def run(self) -> None:
         """Body of the thread."""
         if sys.platform == "linux":  # also of the threads that software OpenGL starts: control and window come first
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
         context = QOpenGLContext()
         try:
             if not (context.create() and context.makeCurrent(self._surface)):
