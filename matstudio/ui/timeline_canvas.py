@@ -299,7 +299,7 @@ class TimelineCanvas(QWidget):
             ink = colours.bad if end_.level == "bad" else colours.caution
             x = self._x(end_.start)
             wide = painter.fontMetrics().horizontalAdvance(end_.text) + 6
-            left = x + 4 if x + 4 + wide < self._plot().right() else x - 4 - wide
+            left = x - 4 - wide if x - 4 - wide > self._plot().left() else x + 4
             self._label(painter, end_.text, left, wide, self.height() - self._metrics().height() - 1, ink, colours)
 
     def _draw_curves(self, painter: QPainter, picture: Picture, colours: Scheme) -> None:
