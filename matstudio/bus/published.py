@@ -7,13 +7,13 @@ from typing import Any, TypedDict
 
 from matstudio.domain.estimate import Estimate, MaterialState
 from matstudio.domain.process import Limits, Reading
-from matstudio.domain.typed import wrong
+from matstudio.domain.typed import Time, wrong
 
 
 class Readings(TypedDict):
     """The device's process values."""
 
-    t: float
+    t: Time
     readings: tuple[Reading, ...]
     state: Mapping[str, Any]
 
@@ -25,7 +25,7 @@ class AlarmRow(TypedDict):
     text: str
     priority: str
     state: str
-    t: float
+    t: Time
 
 
 class InterlockRow(TypedDict):
@@ -54,7 +54,7 @@ class Audit(TypedDict):
 class Status(TypedDict):
     """The station's state."""
 
-    t: float
+    t: Time
     cycle: int
     mode: str
     master: str
@@ -72,7 +72,7 @@ class Status(TypedDict):
 
 
 class _More(TypedDict, total=False):
-    wall: float
+    wall: Time
     data: Mapping[str, Any]
     hash: str
 
@@ -81,7 +81,7 @@ class Event(_More):
     """An entry of the audit log."""
 
     n: int
-    t: float
+    t: Time
     kind: str
     who: str
     text: str
@@ -92,7 +92,7 @@ class ModelRow(TypedDict):
 
     model: str
     version: str
-    seconds: float
+    seconds: Time
     analysed: int
     skipped: int
     error: str
@@ -101,10 +101,10 @@ class ModelRow(TypedDict):
 class Recording(TypedDict):
     """The recorder's state."""
 
-    t: float
+    t: Time
     state: str
     path: str | None
-    since: float | None
+    since: Time | None
     bytes: int
     rate: float
     free: int

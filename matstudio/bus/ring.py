@@ -133,8 +133,8 @@ class RingReader:
             self._fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         except FileNotFoundError:
             raise
-        except OSError as error:
-            raise RingError(f"{path}: {error.strerror or error}") from None
+        except (OSError, ValueError) as error:
+            raise RingError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
         try:
             self._open()
         except BaseException:

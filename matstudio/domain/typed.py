@@ -10,6 +10,10 @@ from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddic
 Check = Callable[[Any], str]
 
 
+class Time(float):
+    """In an annotation: a number of seconds that a clock can show, finite and within 1e11 (3,000 years)."""
+
+
 def wrong(value: Any, kind: Any) -> str:
     """What keeps `value` from being of type `kind`, in a few words; "" where nothing does.
 
@@ -44,6 +48,10 @@ def _check(kind: Any) -> Check:
         return _keys({key: _check(hint) for key, hint in hints.items()}, kind.__required_keys__)
     if kind is float:
         return lambda value: _name(value) if isinstance(value, bool) or not isinstance(value, int | float) else ""
+    if kind is Time:
+        return lambda value: (
+            _name(value) if isinstance(value, bool) or not isinstance(value, int | float) else _far(value)
+        )
     if kind is int:
         return lambda value: _name(value) if isinstance(value, bool) or not isinstance(value, int) else ""
     return lambda value: "" if isinstance(value, NoneType if kind is None else kind) else _name(value)
@@ -51,6 +59,10 @@ def _check(kind: Any) -> Check:
 
 def _name(value: Any) -> str:
     return f" is {type(value).__name__}"
+
+
+def _far(value: float) -> str:
+    return "" if abs(value) <= 1e11 else f" is {value:g}"
 
 
 def _any_of(checks: tuple[Check, ...]) -> Check:
