@@ -15,6 +15,7 @@ from matstudio.domain.device import Description
 
 HEARTBEAT_S = 1.0
 DESCRIBE_S, RECORDER_S, MODELS_S = 2.0, 10.0, 5.0
+MODELS_PATIENCE_S = 4.0  # it answers between two frames; a window that closes waits no longer for it
 BEAT_TIMEOUT_S = 1.0
 URGENT_TIMEOUT_S = 0.5
 URGENT = ("halt", "take_over")
@@ -55,12 +56,12 @@ class Lane(QThread):
         self._endpoint = run.socket(process, "cmd")
         self._process = process
         self._jobs: queue.SimpleQueue[tuple[str, dict[str, Any]] | None] = queue.SimpleQueue()
-        self._period = 0.0
+        self._period, self._patience = 0.0, BEAT_TIMEOUT_S
         self._beat: tuple[str, dict[str, Any]] | None = None
 
-    def every(self, seconds: float, name: str, /, **fields: Any) -> None:
+    def every(self, seconds: float, name: str, /, *, timeout: float = BEAT_TIMEOUT_S, **fields: Any) -> None:
         """Before `start`: also send this command every `seconds` of real time; its failures are not told."""
-        self._period, self._beat = seconds, (name, fields)
+        self._period, self._beat, self._patience = seconds, (name, fields), timeout
 
     def ask(self, name: str, /, **fields: Any) -> None:
         """Queue a command; `result` tells what became of it."""
@@ -84,7 +85,7 @@ class Lane(QThread):
                     return
                 name, fields = job
                 try:
-                    wait = BEAT_TIMEOUT_S if beat else URGENT_TIMEOUT_S if name in URGENT else None
+                    wait = self._patience if beat else URGENT_TIMEOUT_S if name in URGENT else None
                     answer = client.request(name, timeout=wait, **fields)
                     self.result.emit(Result(self._process, name, fields, answer))
                 except NoAnswer as error:
@@ -138,7 +139,7 @@ class Commands(QObject):
         self._station.every(HEARTBEAT_S, "hello", who=who, role="studio")
         self._device.every(DESCRIBE_S, "describe")
         self._recorder.every(RECORDER_S, "status")
-        self._models.every(MODELS_S, "models")
+        self._models.every(MODELS_S, "models", timeout=MODELS_PATIENCE_S)
         for lane in self._lanes:
             lane.result.connect(self._told)
 
