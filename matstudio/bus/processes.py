@@ -19,7 +19,7 @@ import psutil
 from matstudio.bus.rundir import LAUNCHER, STATION, Run
 
 _LOOK_S = 0.5
-_GONE_S, _ORPHAN_S = 4.0, 10.0
+_GONE_S, _ORPHAN_S = 2.5, 10.0
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -67,7 +67,7 @@ def main(process: str, body: Callable[[Run, threading.Event], None]) -> int:
     """The main function of a process of the run: `python -m module RUN_DIRECTORY`.
 
     `body` is called with the run and an event that is set by SIGTERM or SIGINT, or when the launcher of a headless run
-    has been gone for 4 s and the station has made everything safe and ended (10 s at most); it returns soon after.
+    has been gone for 2.5 s and the station has made everything safe and ended (10 s at most); it returns soon after.
     """
     if len(sys.argv) != 2:
         print(f"usage: python -m matstudio.{process} RUN_DIRECTORY", file=sys.stderr)
@@ -104,7 +104,7 @@ class LauncherWatch:
         self._looked = 0.0
 
     def gone_s(self) -> float:
-        """Seconds for which it has not been there (looked at twice a second), as soon as they are more than 4."""
+        """Seconds for which it has not been there (looked at twice a second), as soon as they are more than 2.5."""
         now = time.monotonic()
         if now - self._looked >= _LOOK_S:
             self._looked = now

@@ -103,8 +103,8 @@ def test_a_headless_run_ends_with_its_launcher(runtime: Path):
         run = current_run()
         time.sleep(2)
         os.kill(child.pid, signal.SIGKILL)
-        assert processes.wait_for(lambda: run.process(STATION) is None, 6)  # measured 4.5 s
-        assert processes.wait_for(lambda: not run.alive(), 6)
+        assert processes.wait_for(lambda: run.process(STATION) is None, 8)  # measured 3.5 s
+        assert processes.wait_for(lambda: not run.alive(), 10)
     finally:
         child.kill()
         child.communicate()
