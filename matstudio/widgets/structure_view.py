@@ -165,6 +165,10 @@ class StructureView(QWidget):
         shown = self._shown
         if shown is None:
             painter.fillRect(self.rect(), self._colours.background)
+            if self._model is not None:
+                painter.setPen(self._colours.dim)
+                text = f"drawing {len(self._model.positions):,} sites …"
+                painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, text)
         else:
             same = self._image.width() == round(self.width() * self.devicePixelRatioF())
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, not same)
