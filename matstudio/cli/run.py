@@ -153,6 +153,7 @@ def _loop(the_run: Run, arguments: argparse.Namespace, stop: threading.Event, fo
                 if windowed and code is not None:
                     keep = code == KEEP_RUNNING or code < 0
                     if not keep:
+                        stop.set()  # by a person, as with Ctrl+C
                         files = _chosen(the_run) if code == OPEN_NEXT else ""
                         break
                     windowed = False
