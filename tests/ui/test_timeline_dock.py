@@ -12,7 +12,7 @@ from matstudio.ui.present.status_line import Replay
 from matstudio.ui.present.timeline import Facts, Timeline
 from matstudio.ui.timeline_dock import SPEEDS, TimelineView
 
-PLAYING = Replay(0.0, 50.0, True, 2.0, "", ("times assumed",))
+PLAYING = Replay(0.0, 50.0, True, 2.0, ("times assumed",))
 
 
 @pytest.fixture

@@ -78,7 +78,6 @@ class Replay:
     duration: float
     playing: bool
     speed: float
-    text: str
     notes: tuple[str, ...] = ()
 
 
@@ -90,18 +89,8 @@ def replay(live: Live) -> Replay | None:
     position, duration = (float(state.get(k) or 0.0) for k in ("position", "duration"))
     speed = float(state.get("speed") or 1.0)
     playing = bool(state.get("playing", True))
-    text = f"{minutes(position)} of {minutes(duration)}  {speed:g}×" + ("" if playing else "  paused")
-    if duration <= 0:
-        text = "one frame, again and again"
     notes = tuple(str(n) for n in state.get("notes") or ())
-    return Replay(position, duration, playing, speed, text, notes)
-
-
-def minutes(seconds: float) -> str:
-    """ "12:04" or "0:03.2"."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d} min"
+    return Replay(position, duration, playing, speed, notes)
 
 
 class Analysed:
