@@ -111,3 +111,8 @@ def test_a_reading_of_another_type_is_no_message():
     reading = {"!": "Reading", "name": "temperature", "value": "hot", "unit": "K", "t": 0.0, "quality": "good"}
     with pytest.raises(wire.WireError, match="Reading: value is str"):
         wire.unpack(msgpack.packb(reading))
+
+
+def test_a_calibration_that_is_not_finite_is_none(tmp_path):
+    (tmp_path / "a.mca").write_text(corpus.OWN["a.mca"].decode().replace("0.01", "1e999"))
+    assert [s.axes[0].units for s in open_file(tmp_path / "a.mca")] == ["px", "eV"]

@@ -37,7 +37,7 @@ def read_mca(path: Path) -> list[Signal]:
                 name,
                 Kind.SPECTRUM,
                 values[:, i],
-                (energy if slope > 0 else channel,),
+                (energy if 0 < slope < 1e9 and np.isfinite(offset) else channel,),
                 "counts",
                 "counts",
                 "mca",
@@ -65,7 +65,7 @@ def read_spe(path: Path) -> list[Signal]:
     if not 2 <= last - first + 1 == len(counts):
         raise ReaderError(path, f"$DATA: channels {first:g} to {last:g}, but {len(counts)} values")
     axis = Axis("Channel", "px", 1.0, first, len(counts))
-    if len(fit) == 2 and fit[1] > 0:
+    if len(fit) == 2 and 0 < fit[1] < 1e9 and np.isfinite([*fit, first]).all():
         axis = Axis("Energy", "eV", fit[1] * 1e3, (fit[0] + fit[1] * first) * 1e3, len(counts))
     return [
         Signal(
