@@ -70,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
     predict.add_argument("--out", metavar="PRED", required=True)
     train = command("train", "train:train", "train a network from simulation")
     train.add_argument("name", choices=("unet",))
-    train.add_argument("--steps", type=int, metavar="N", help="default: as long as the weights that are shipped")
+    train.add_argument("--steps", type=int, metavar="N", help="default 7000: 80 min on 2 idle cores")
     train.add_argument("--seed", type=int, metavar="S", help="of the first weights and of all images; default 1")
     train.add_argument("--out", default="training-unet", metavar="DIR", help="checkpoint, weights and card")
     train.add_argument("--resume", action="store_true", help="go on from the checkpoint in DIR")

@@ -103,11 +103,22 @@ def fitted(one: Scene, find: Callable[..., object]) -> Score:
     return score(one.xy * 0.1, one.hidden * 0.1, xy, one.image.shape[0] * 0.1)
 
 
+def noise(net: ColumnNet, count: int = 24) -> float:
+    """The highest value that the heat map reaches on pure noise, in views of 26 Å, and a tenth more."""
+    top = 0.0
+    for i in range(count):
+        rng = np.random.default_rng([_SEED, 0, i])
+        level = 10.0 ** rng.uniform(-2, 3)
+        given = channels(rng.poisson(level, (256, 256)).astype(np.float32), level, 1)
+        top = max(top, float(run(net, torch.from_numpy(given))[0].max()))
+    return 1.1 * top
+
+
 def chosen(net: ColumnNet, sets: list[Scene], ranges: tuple[tuple[str, float, float], ...]) -> Settings:
     """The threshold with the highest F1 before the fit; with it, the least significance with the highest F1 after it,
     on every third image."""
     threshold, _ = best_threshold(net, sets, np.arange(0.1, 0.75, 0.05))
-    best, highest = Settings(threshold, ranges=ranges), -1.0
+    best, highest = Settings(threshold, max(threshold, noise(net)), ranges=ranges), -1.0
     for least in (0.0, 1.0, 2.0):
         trial = replace(best, least=least)
         find = NetworkFinder(net, trial)

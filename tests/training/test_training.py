@@ -97,6 +97,7 @@ def test_a_finished_training_is_weights_that_load_and_a_card(tmp_path, monkeypat
     Training(3, 2, TINY).save(tmp_path)
     monkeypatch.setattr(validation, "SIZE", 96)
     monkeypatch.setattr(validation, "ranges", lambda seed: (("skewness", -1.0, 1.0),))
+    monkeypatch.setattr(validation, "noise", lambda net: 0.3)
     monkeypatch.setattr(card, "COUNT", 2)
     assert main(["train", "unet", "--out", str(tmp_path), "--resume"]) == 0
     said = capsys.readouterr()

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from matstudio.modalities import weights
 from matstudio.modalities.image import detect
@@ -29,6 +30,7 @@ PIXELS_A = (0.04, 0.25)
 """Pixel sizes that the network was trained on, Å."""
 _SMALLEST = 48  # canonical pixels
 _NEIGHBOURS = np.hypot(*np.mgrid[-2:3, -2:3]) < 2.3  # cells: columns are 0.4 Å from each other at the least
+_NEAR_A = 6.0
 _WIDTH_A = 0.4  # of a column, where there is no pixel size but its width in pixels
 
 
@@ -38,12 +40,14 @@ class Settings:
 
     Args:
         threshold: least value of the heat map at a column.
+        certain: a value that pure noise does not reach: every column has one of at least this, maybe itself, near it.
         least: least amplitude of a column in the fit, in its standard deviations.
         weakest: least amplitude of a column, relative to the strong ones.
         ranges: by name of `canonical.statistics`, what nearly all training images lie between.
     """
 
     threshold: float = 0.35
+    certain: float = 0.0
     least: float = 0.5
     weakest: float = 0.0
     ranges: tuple[tuple[str, float, float], ...] = ()
@@ -110,7 +114,8 @@ class NetworkFinder:
         variance = max(float(seen.mean()), 1e-9) if counts else white_noise(image) * (PIXEL_A / pixel) ** 2
         spectrum = detect.Spectrum(seen, variance)
         given = channels(seen, variance, polarity, spectrum)
-        xy, _ = places(run(self.net, torch.from_numpy(given)).numpy(), self.settings.threshold)
+        xy, heat = places(run(self.net, torch.from_numpy(given)).numpy(), self.settings.threshold)
+        xy = xy[vouched(xy, heat >= self.settings.certain)]
         if width is None:
             width = detect.best_width(spectrum, polarity, np.array(detect.WIDTHS_A) / PIXEL_A) * PIXEL_A / pixel
         strange = [n for n, low, high in self.settings.ranges if not low <= statistics(given)[n] <= high]
@@ -135,6 +140,13 @@ def places(answer: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray
     row, column = np.nonzero(top)
     cell = np.stack([column, row], axis=1) + np.clip(answer[1:, row, column].T, -1, 1)
     return cell.astype(float) * CELL + (CELL - 1) / 2, heat[row, column]
+
+
+def vouched(xy: np.ndarray, certain: np.ndarray) -> np.ndarray:
+    """(N,) whether each place is certain or within 6 Å of one that is; `xy` in canonical pixels."""
+    if not certain.any():
+        return certain
+    return np.asarray(cKDTree(xy[certain]).query(xy)[0] <= _NEAR_A / PIXEL_A)
 
 
 class UNet(Reader):

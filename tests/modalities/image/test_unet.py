@@ -8,7 +8,7 @@ import torch
 
 from matstudio.domain.frame import Axis, Frame, Kind
 from matstudio.modalities.image.network import ARCHITECTURE, CELL, STRIDE, ColumnNet, run
-from matstudio.modalities.image.unet import Settings, UNet, places
+from matstudio.modalities.image.unet import Settings, UNet, places, vouched
 from matstudio.modalities.weights import save_weights
 
 
@@ -61,6 +61,13 @@ def test_places_are_the_maxima_with_their_offsets():
     xy, heat = places(answer, 0.4)
     assert np.allclose(xy, [[20.25 * 2 + 0.5, 9.5 * 2 + 0.5], [48.5, 20.5]])
     assert np.allclose(heat, [0.9, 0.5])
+
+
+def test_a_weak_place_counts_only_near_a_certain_one():
+    xy = np.array([[10.0, 10.0], [60.0, 10.0], [80.0, 10.0], [200.0, 10.0]])
+    assert vouched(xy, np.array([True, False, False, False])).tolist() == [True, True, False, False]
+    assert not vouched(xy, np.zeros(4, bool)).any()
+    assert vouched(np.zeros((0, 2)), np.zeros(0, bool)).shape == (0,)
 
 
 def test_the_same_frame_gives_the_same_bits_and_the_estimate_names_the_weights(weights):
