@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
@@ -20,13 +20,21 @@ def _align(right: bool) -> Qt.AlignmentFlag:
 
 
 class Table(QAbstractTableModel):
-    """Rows of text under fixed headings; columns of `numbers` stand at the right."""
+    """Rows of text under fixed headings; columns of `numbers` stand at the right. `cells` makes the text of a row that
+    is looked at; without it the rows are the text."""
 
-    def __init__(self, heads: tuple[str, ...], parent: QWidget, numbers: Collection[int] = ()) -> None:
+    def __init__(
+        self,
+        heads: tuple[str, ...],
+        parent: QWidget,
+        numbers: Collection[int] = (),
+        cells: Callable[[Any], tuple[str, ...]] = tuple,
+    ) -> None:
         super().__init__(parent)
         self._heads = heads
         self._numbers = numbers
-        self._rows: list[tuple[str, ...]] = []
+        self._cells = cells
+        self._rows: list[Any] = []
         self._looks: list[tuple[str, bool]] = []
 
     def rowCount(self, parent: AnyIndex = _NONE) -> int:
@@ -37,7 +45,7 @@ class Table(QAbstractTableModel):
 
     def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
-            return self._rows[index.row()][index.column()]
+            return self._cells(self._rows[index.row()])[index.column()]
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _align(index.column() in self._numbers)
         if index.row() < len(self._looks):
@@ -60,7 +68,7 @@ class Table(QAbstractTableModel):
                 return _align(section in self._numbers)
         return None
 
-    def set_rows(self, rows: list[tuple[str, ...]], looks: Sequence[tuple[str, bool]] = ()) -> None:
+    def set_rows(self, rows: list[Any], looks: Sequence[tuple[str, bool]] = ()) -> None:
         """Show these rows instead; `looks`: of each row its level ("", "caution", "bad") and whether it is bold."""
         if (rows, list(looks)) == (self._rows, self._looks):
             return
@@ -73,7 +81,7 @@ class Table(QAbstractTableModel):
         self._rows, self._looks = rows, list(looks)
         self.endResetModel()
 
-    def put_on_top(self, rows: list[tuple[str, ...]], most: int, looks: Sequence[tuple[str, bool]] = ()) -> None:
+    def put_on_top(self, rows: list[Any], most: int, looks: Sequence[tuple[str, bool]] = ()) -> None:
         """Add rows, looks as in `set_rows`, before the first; beyond `most` the last go. Whoever reads further down
         keeps his place."""
         rows = rows[:most]
@@ -90,7 +98,11 @@ class Table(QAbstractTableModel):
 
     def rows(self) -> list[tuple[str, ...]]:
         """What is shown."""
-        return self._rows
+        return [self._cells(row) for row in self._rows]
+
+    def row(self, index: int) -> Any:
+        """A row as it was given."""
+        return self._rows[index]
 
 
 def table_view(model: Table, widths: Sequence[str]) -> QTableView:

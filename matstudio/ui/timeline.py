@@ -21,7 +21,7 @@ from matstudio.ui.timeline_dock import SPEEDS, TimelineView
 from matstudio.workers.commands import Result
 
 logger = logging.getLogger(__name__)
-_LIVE_EVERY = 5  # refreshes between two drawings of a live run
+_LIVE_EVERY = 5  # refreshes between two looks at the curves of a live run
 _JUST_S = 1.0  # while it plays, "previous" passes over what was passed so recently (real s)
 
 
@@ -73,8 +73,7 @@ class TimelineControl(QObject):
         self._ticks += 1
         if self.model.live:
             self._sample()
-            if self._ticks % _LIVE_EVERY == 0:
-                self.view.canvas.renew_when_due()
+            self.view.canvas.renew_when_due()
         self.view.show_timeline(self._replay(), self.where())
 
     def line(self) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
-    QBrush,
     QColor,
     QFontMetricsF,
     QKeyEvent,
@@ -19,13 +21,15 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from matstudio.ui.present.happenings import Lane, Shape
+from matstudio.ui.present.happenings import LEVELS, Lane, Shape
 from matstudio.ui.present.timeline import Mark, Picture, Timeline
+from matstudio.ui.timeline_shapes import MARK, draw_shape, hatched, ink_of
 from matstudio.widgets.colours import Scheme, mix, scheme
 from matstudio.widgets.text import scaled
 
-_MARK, _APART, _TICK_WIDTH = 5.0, 13.0, 1.7
+_APART, _TICK_WIDTH = 20.0, 1.7
 _FRAMES_PX, _GAP = 9.0, 3.0
+_REST_S, _REST = 0.5, 40.0  # between two drawings of a live run: at least so long, and so many times what one took
 
 
 class TimelineCanvas(QWidget):
@@ -47,8 +51,9 @@ class TimelineCanvas(QWidget):
         self._layer: QPixmap | None = None
         self._picture: Picture | None = None
         self._letters: QFontMetricsF | None = None
-        self._gutter = 0.0
+        self._gutter = self._least = 0.0
         self._drawn_at = 0.0
+        self._news, self._rests_until = False, 0.0
         self._drag: str = ""
         self._from = QPointF()
         self.setMouseTracking(True)
@@ -68,9 +73,11 @@ class TimelineCanvas(QWidget):
         self._layer = None
         self.update()
 
-    def renew_when_due(self) -> None:
-        """Draw a live run anew once time has gone on by a pixel."""
-        if abs(self.model.now - self._drawn_at) >= self._seconds(1.0):
+    def renew_when_due(self, news: bool = False) -> None:
+        """Draw a live run anew once time has gone on by a pixel or there is `news`, but not so often that it would
+        take more than a part of the window's time."""
+        self._news |= news or abs(self.model.now - self._drawn_at) >= self._seconds(1.0)
+        if self._news and time.monotonic() >= self._rests_until:
             self.renew()
 
     def dragging(self) -> bool:
@@ -88,6 +95,7 @@ class TimelineCanvas(QWidget):
             self._letters = QFontMetricsF(scaled(self.font(), 0.9))
             names = (*self._rows(), "run time", "clock", "Frames")
             self._gutter = max(self._letters.horizontalAdvance(n) for n in names) + 12
+            self._least = self._letters.horizontalAdvance("MMM")
         return self._letters
 
     def _left(self) -> float:
@@ -98,9 +106,13 @@ class TimelineCanvas(QWidget):
         return QRectF(self._left(), 0, max(10.0, self.width() - self._left() - 4), self.height())
 
     def _x(self, t: float) -> float:
+        return self._across()(t)
+
+    def _across(self) -> Callable[[float], float]:
+        """Gives the pixel of a run time, as long as the view is the same."""
         start, end = self.model.view
-        plot = self._plot()
-        return min(max(plot.left() + (t - start) / (end - start) * plot.width(), -1e5), 1e5)
+        left, scale = self._plot().left(), self._plot().width() / (end - start)
+        return lambda t: min(max(left + (t - start) * scale, -1e5), 1e5)
 
     def _t(self, x: float) -> float:
         start, end = self.model.view
@@ -137,7 +149,7 @@ class TimelineCanvas(QWidget):
         lane = self._lane_at(at.y())
         if self._picture is None or lane is None:
             return None
-        near = [m for m in self._picture.marks if m.lane is lane and abs(self._x(m.t) - at.x()) <= _MARK + 2]
+        near = [m for m in self._picture.marks if m.lane is lane and abs(self._x(m.t) - at.x()) <= MARK + 2]
         return min(near, key=lambda m: abs(self._x(m.t) - at.x()), default=None)
 
     # ---- drawing
@@ -147,7 +159,10 @@ class TimelineCanvas(QWidget):
         if self._layer is None or self._layer.devicePixelRatio() != ratio:
             self._layer = QPixmap(self.size() * ratio)
             self._layer.setDevicePixelRatio(ratio)
+            start = time.monotonic()
             self._draw(self._layer)
+            took = time.monotonic() - start
+            self._news, self._rests_until = False, start + took + max(_REST_S, _REST * took)
         colours, plot = scheme(self.palette()), self._plot()
         painter = QPainter(self)
         painter.drawPixmap(0, 0, self._layer)
@@ -160,7 +175,7 @@ class TimelineCanvas(QWidget):
             painter.drawLine(QPointF(x, self._axis_height()), QPointF(x, self.height()))
             top, high = self._row(1 + list(Lane).index(chosen.lane))
             painter.setPen(QPen(colours.text, 1.4))
-            painter.drawEllipse(QPointF(x, top + high / 2), _MARK + 3, _MARK + 3)
+            painter.drawEllipse(QPointF(x, top + high / 2), MARK + 3, MARK + 3)
         x = self._x(self.model.now)
         painter.setPen(QPen(colours.dim if self.model.live else colours.accent, 1.6))
         painter.drawLine(QPointF(x, self._axis_height() - 4), QPointF(x, self.height()))
@@ -179,7 +194,6 @@ class TimelineCanvas(QWidget):
         colours, plot = scheme(self.palette()), self._plot()
         layer.fill(colours.background)
         painter = QPainter(layer)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setFont(scaled(self.font(), 0.9))
         metrics = painter.fontMetrics()
         most = max(1, int(plot.width() / (_TICK_WIDTH * metrics.horizontalAdvance("00:00:00.0"))))
@@ -205,13 +219,14 @@ class TimelineCanvas(QWidget):
         painter.end()
 
     def _draw_axis(self, painter: QPainter, picture: Picture, colours: Scheme) -> None:
+        x_of = self._across()
         plot, line = self._plot(), self._metrics().height()
         painter.setPen(colours.dim)
         painter.drawText(QRectF(4, 0, plot.left() - 8, line), Qt.AlignmentFlag.AlignVCenter, "run time")
         if picture.wall_name:
             painter.drawText(QRectF(4, line, plot.left() - 8, line), Qt.AlignmentFlag.AlignVCenter, "clock")
         for t, run, wall in picture.ticks:
-            x = self._x(t)
+            x = x_of(t)
             painter.setPen(QPen(mix(colours.background, colours.grid, 0.6), 1))
             painter.drawLine(QPointF(x, self._axis_height()), QPointF(x, self.height()))
             painter.setPen(colours.dim)
@@ -222,82 +237,98 @@ class TimelineCanvas(QWidget):
 
     def _draw_gaps(self, painter: QPainter, picture: Picture, colours: Scheme) -> None:
         """Where nothing was recorded, and where a file broke off: through all lanes."""
+        x_of = self._across()
         top = self._axis_height()
         for gap in picture.gaps:
-            x, wide = self._x(gap.start), max(2.0, self._x(gap.end) - self._x(gap.start))
+            x, wide = x_of(gap.start), max(2.0, x_of(gap.end) - x_of(gap.start))
             painter.fillRect(QRectF(x, top, wide, self.height() - top), mix(colours.background, colours.grid, 0.5))
-            painter.fillRect(QRectF(x, top, wide, self.height() - top), _hatched(colours.dim))
+            painter.fillRect(QRectF(x, top, wide, self.height() - top), hatched(colours.dim))
             self._label(painter, gap.text, x, wide, self._bottom() + 2 * _GAP + _FRAMES_PX, colours.text, colours)
         for end in picture.breaks:
-            x = self._x(end.start)
+            x = x_of(end.start)
             colour = colours.bad if end.level == "bad" else colours.caution
             painter.setPen(QPen(colour, 2, Qt.PenStyle.DashLine))
             painter.drawLine(QPointF(x, top), QPointF(x, self.height()))
 
     def _draw_modes(self, painter: QPainter, picture: Picture, colours: Scheme) -> None:
-        top, high = self._row(0)
+        x_of = self._across()
+        plot, (top, high) = self._plot(), self._row(0)
+        fills = {
+            "PID": mix(colours.background, colours.text, 0.28),
+            "ADVISE": mix(colours.background, colours.accent, 0.4),
+            "POLICY": mix(colours.background, colours.accent, 0.6),
+            "SAFE": mix(colours.background, colours.bad, 0.45),
+            "MANUAL": mix(colours.background, colours.text, 0.12),
+        }
         for band in picture.modes:
-            box = QRectF(self._x(band.start), top + 2, self._x(band.end) - self._x(band.start), high - 4)
-            fill = {
-                "PID": mix(colours.background, colours.text, 0.28),
-                "ADVISE": mix(colours.background, colours.accent, 0.4),
-                "POLICY": mix(colours.background, colours.accent, 0.6),
-                "SAFE": mix(colours.background, colours.bad, 0.45),
-                "MANUAL": mix(colours.background, colours.text, 0.12),
-            }.get(band.text)
+            left = x_of(band.start)
+            box = QRectF(left, top + 2, x_of(band.end) - left, high - 4)
+            fill = fills.get(band.text)
             if fill is not None:
                 painter.fillRect(box, fill)
             if band.text == "HOLD":
-                painter.fillRect(box, _hatched(colours.dim))
+                painter.fillRect(box, hatched(colours.dim))
+            if box.width() < 4:  # many changes: an outline each would hide them
+                painter.fillRect(box, colours.dim)
+                continue
             painter.setPen(QPen(colours.dim, 1))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(box)
-            inside = box.intersected(self._plot())
+            inside = box.intersected(plot)
             self._label(painter, band.text, inside.left() + 2, inside.width() - 4, top, colours.text, colours, high)
 
     def _draw_alarms(self, painter: QPainter, picture: Picture, colours: Scheme) -> None:
+        x_of = self._across()
         top, high = self._row(1)
         for band in picture.alarms:
             colour = colours.bad if band.level == "bad" else colours.caution if band.level else colours.dim
-            left, right = self._x(band.start), self._x(band.end)
+            left, right = x_of(band.start), x_of(band.end)
             painter.fillRect(QRectF(left, top + high - 4, max(1.5, right - left), 3), colour)
 
     def _draw_marks(self, painter: QPainter, picture: Picture, colours: Scheme) -> None:
+        x_of = self._across()
         ends = [b.start for b in picture.breaks]
-        last: dict[Lane, float] = {}
+        last = dict.fromkeys(Lane, self._plot().right())
+        places = {lane: self._row(i) for i, lane in enumerate(Lane, 1)}
+        metrics = self._metrics()
+        inks = {level: ink_of(level, colours) for level in LEVELS}
+        grounds = {level: mix(colours.background, ink, 0.3) for level, ink in inks.items()}
         for mark in reversed(picture.marks):
-            top, high = self._row(1 + list(Lane).index(mark.lane))
-            x = self._x(mark.t)
-            limit = min([last.get(mark.lane, self._plot().right()), *(self._x(t) for t in ends if t >= mark.t)])
-            last[mark.lane] = x - _MARK - 3
-            ink = _ink(mark.level, colours)
+            top, high = places[mark.lane]
+            x = x_of(mark.t)
+            limit = min([last[mark.lane], *(x_of(t) for t in ends if t >= mark.t)])
+            last[mark.lane] = x - MARK - 3
+            ink = inks[mark.level]
             if mark.count > 1:
                 text = str(mark.count)
-                wide = painter.fontMetrics().horizontalAdvance(text) + 5
-                box = QRectF(x - wide / 2, top + 2, wide, high - 4)
+                wide = metrics.horizontalAdvance(text)
+                box = QRectF(x - wide / 2 - 3, top + 2, wide + 6, high - 4)
                 last[mark.lane] = box.left() - 2
-                painter.setPen(QPen(ink, 1.2))
-                painter.setBrush(mix(colours.background, ink, 0.3))
-                painter.drawRoundedRect(box, 3, 3)
+                painter.fillRect(box, ink)
+                painter.fillRect(box.adjusted(1, 1, -1, -1), grounds[mark.level])
                 painter.setPen(colours.text)
-                painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+                base = top + (high + metrics.ascent() - metrics.descent()) / 2
+                painter.drawText(QPointF(x - wide / 2, base), text)
                 continue
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             draw_shape(painter, mark.shape, QPointF(x, top + high / 2), ink, colours)
-            left = x + _MARK + (6 if mark.shape is Shape.FLAG else 3)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+            left = x + MARK + (6 if mark.shape is Shape.FLAG else 3)
             self._label(painter, mark.text, left, limit - left - 3, top, colours.text, colours, high)
 
     def _draw_frames(self, painter: QPainter, picture: Picture, colours: Scheme) -> None:
+        x_of = self._across()
         top = self._bottom() + _GAP
         for start, end, share in picture.filled:
             tall = max(0.3, share) * _FRAMES_PX
-            wide = max(1.0, self._x(end) - self._x(start) + 0.3)
-            painter.fillRect(QRectF(self._x(start), top + _FRAMES_PX - tall, wide, tall), colours.dim)
+            wide = max(1.0, x_of(end) - x_of(start) + 0.3)
+            painter.fillRect(QRectF(x_of(start), top + _FRAMES_PX - tall, wide, tall), colours.dim)
         for lost in picture.lost:
-            wide = max(2.0, self._x(lost.end) - self._x(lost.start))
-            painter.fillRect(QRectF(self._x(lost.start), top - 1, wide, _FRAMES_PX + 2), colours.caution)
+            wide = max(2.0, x_of(lost.end) - x_of(lost.start))
+            painter.fillRect(QRectF(x_of(lost.start), top - 1, wide, _FRAMES_PX + 2), colours.caution)
         for end_ in picture.breaks:
             ink = colours.bad if end_.level == "bad" else colours.caution
-            x = self._x(end_.start)
+            x = x_of(end_.start)
             wide = painter.fontMetrics().horizontalAdvance(end_.text) + 6
             left = x - 4 - wide if x - 4 - wide > self._plot().left() else x + 4
             self._label(painter, end_.text, left, wide, self.height() - self._metrics().height() - 1, ink, colours)
@@ -310,6 +341,7 @@ class TimelineCanvas(QWidget):
             return
         from pyqtgraph import arrayToQPath  # takes 0.3 s, which a window that opens does not have
 
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for i, (curve, ink) in enumerate(zip(picture.curves, (colours.text, colours.accent), strict=False)):
             style = Qt.PenStyle.SolidLine if i == 0 else Qt.PenStyle.DashLine
             painter.setPen(QPen(ink, 1, style))
@@ -337,10 +369,10 @@ class TimelineCanvas(QWidget):
         high: float | None = None,
     ) -> None:
         """Text on a ground of its own, cut to `wide`; nothing where not even three letters fit."""
-        metrics = painter.fontMetrics()
-        if not text or wide < min(metrics.horizontalAdvance(text), metrics.horizontalAdvance("MMM")):
+        metrics = self._metrics()
+        if not text or wide < min(metrics.horizontalAdvance(text), self._least):
             return
-        shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, int(wide) + 1)
+        shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, wide + 1)
         tall = high if high is not None else metrics.height()
         ground = QColor(colours.background)
         ground.setAlpha(150)
@@ -454,40 +486,3 @@ class TimelineCanvas(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         self.renew()
         super().resizeEvent(event)
-
-
-def draw_shape(painter: QPainter, shape: Shape, at: QPointF, ink: QColor, colours: Scheme) -> None:
-    """A mark's shape about a point."""
-    x, y, r = at.x(), at.y(), _MARK
-    painter.setPen(QPen(ink, 1.4))
-    painter.setBrush(ink)
-    if shape is Shape.TRIANGLE:
-        painter.drawPolygon(QPolygonF([QPointF(x - r, y + r), QPointF(x + r, y + r), QPointF(x, y - r)]))
-    elif shape is Shape.DIAMOND:
-        painter.drawPolygon(QPolygonF([QPointF(x - r, y), QPointF(x, y + r), QPointF(x + r, y), QPointF(x, y - r)]))
-    elif shape is Shape.DISC:
-        painter.drawEllipse(at, r - 1, r - 1)
-    elif shape is Shape.RING:
-        painter.setBrush(colours.background)
-        painter.drawEllipse(at, r - 1, r - 1)
-    elif shape is Shape.SQUARE:
-        painter.setBrush(colours.background)
-        painter.drawRect(QRectF(x - r + 1, y - r + 1, 2 * r - 2, 2 * r - 2))
-    elif shape is Shape.NOTE:
-        painter.setBrush(colours.background)
-        painter.drawRect(QRectF(x - r + 1, y - r, 2 * r - 2, 2 * r))
-        for row in (-2, 1):
-            painter.drawLine(QPointF(x - 2, y + row), QPointF(x + 2, y + row))
-    elif shape is Shape.FLAG:
-        painter.drawLine(QPointF(x, y - r - 1), QPointF(x, y + r + 1))
-        painter.drawPolygon(QPolygonF([QPointF(x, y - r - 1), QPointF(x + r + 2, y - 2), QPointF(x, y + 1)]))
-    else:
-        painter.drawLine(QPointF(x, y - r), QPointF(x, y + r))
-
-
-def _ink(level: str, colours: Scheme) -> QColor:
-    return colours.bad if level == "bad" else colours.caution if level else colours.text
-
-
-def _hatched(colour: QColor) -> QBrush:
-    return QBrush(colour, Qt.BrushStyle.BDiagPattern)

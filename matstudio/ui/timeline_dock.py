@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+
 from PySide6.QtCore import QModelIndex, QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QSplitter, QVBoxLayout, QWidget
 
@@ -36,7 +38,9 @@ class TimelineView(QWidget):
         self.canvas = TimelineCanvas(model)
         self._shown: list[Happening] = []
         self._drawn = (-1, "")
-        self._table = Table(("Run time", "Clock", "What", "Who and event"), self)
+        self._listed = (-1, "")
+        self._taken = 0
+        self._table = Table(("Run time", "Clock", "What", "Who and event"), self, cells=model.row)
         self._rows = table_view(self._table, ("00:00:00.0", "00:00:00", "bookmark"))
         self._rows.clicked.connect(self._picked)
         self._rows.activated.connect(self._picked)
@@ -124,7 +128,10 @@ class TimelineView(QWidget):
         if self._drawn != (self.model.changes, self.model.filter):
             self._drawn = (self.model.changes, self.model.filter)
             self._fill()
-            self.canvas.renew()
+            if replay is None:
+                self.canvas.renew_when_due(news=True)
+            else:
+                self.canvas.renew()
         self.follow()
 
     def follow(self) -> None:
@@ -143,26 +150,29 @@ class TimelineView(QWidget):
         return self._table.rows()
 
     def _fill(self) -> None:
-        shown = self.model.shown()[:_ROWS]
-        new = len(shown) - len(self._shown)
-        if new == 0 and shown == self._shown:
-            return
-        fresh = shown[:new] if new > 0 and self._shown and shown[new:] == self._shown else shown
-        rows, looks = [self.model.row(e) for e in fresh], [(e.level, False) for e in fresh]
-        if fresh is shown:
-            self._table.set_rows(rows, looks)
-        else:
-            self._table.put_on_top(rows, _ROWS, looks)
-        self._shown = shown
+        """List what has come, on top where it came last."""
+        known = self.model.known
+        again, self._listed = self._listed, (known.changed, self.model.filter)
+        if again != self._listed:
+            self._shown = self.model.shown()[:_ROWS]
+            self._table.set_rows(self._shown.copy(), [(e.level, False) for e in self._shown])
+        elif self._taken < len(known.all):
+            fresh = self.model.shown(self._taken)
+            self._shown[:0] = fresh
+            del self._shown[_ROWS:]
+            self._table.put_on_top(fresh, _ROWS, [(e.level, False) for e in fresh])
+        self._taken = len(known.all)
 
     def _row(self) -> int | None:
         """The row that is marked: the event that was chosen, or in a replay the last one before the present place."""
-        chosen = self.model.chosen
+        chosen, shown = self.model.chosen, self._shown
         if chosen is not None and (self.model.live or abs(chosen.t - self.model.now) < 1e-3):
-            return next((i for i, e in enumerate(self._shown) if e is chosen), None)
+            first = bisect.bisect_left(shown, -chosen.t, key=lambda e: -e.t)
+            return next((i for i in range(first, len(shown)) if shown[i] is chosen), None)
         if self.model.live:
             return None
-        return next((i for i, e in enumerate(self._shown) if e.t <= self.model.now + 1e-3), None)
+        first = bisect.bisect_left(shown, -self.model.now - 1e-3, key=lambda e: -e.t)
+        return first if first < len(shown) else None
 
     def _picked(self, index: QModelIndex) -> None:
         self.chosen.emit(self._shown[index.row()])

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from matstudio.ui.present import axis, happenings
+from matstudio.ui.present import axis
 from matstudio.ui.present.happenings import Lane, Shape, happening
 from matstudio.ui.present.timeline import Facts, Growing, Timeline, recorded
 
@@ -66,18 +66,16 @@ def test_modes_and_alarms_last_from_one_change_to_the_next(replay):
     assert replay.at_now() == "mode SAFE  1 alarm: sensor: stuck"
     replay.now = 31.0
     assert replay.at_now() == "mode SAFE"
-    assert happenings.modes([]) == ()
+    assert Timeline(live=True).picture(0.1, 10).modes == ()
 
 
 def test_an_alarm_ends_with_the_station_and_one_that_only_returns_is_told():
-    events = happenings.in_order(
-        [
-            *map(happening, (alarm(1, 1.0, "UNACK"), alarm(2, 2.0, "UNACK", "low", "b"))),
-            *map(happening, (entry(3, 5.0, "start"), alarm(4, 5.0, "RTN_UNACK", "medium", "restart.station"))),
-        ]
-    )
-    assert [(b.start, b.end) for b in happenings.alarms(events)] == [(1.0, 5.0), (2.0, 5.0)]
-    assert (events[-1].shape, events[-1].level) == (Shape.DIAMOND, "caution")
+    made = Timeline(live=False)
+    made.set_facts(Facts(0.0, 10.0))
+    made.add((alarm(1, 1.0, "UNACK"), alarm(2, 2.0, "UNACK", "low", "b")))
+    made.add((entry(3, 5.0, "start"), alarm(4, 5.0, "RTN_UNACK", "medium", "restart.station")))
+    assert [(b.start, b.end) for b in made.picture(0.1, 10).alarms] == [(1.0, 5.0), (2.0, 5.0)]
+    assert (made.events[-1].shape, made.events[-1].level) == (Shape.DIAMOND, "caution")
 
 
 def test_marks_that_are_too_close_are_one_with_the_gravest_level(replay):

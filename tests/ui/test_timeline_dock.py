@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from test_timeline import SESSION, entry
@@ -117,3 +119,73 @@ def test_the_crash_is_marked_in_every_theme(view: TimelineView, qapp, look):
     x = round(view.canvas._x(45.0))
     column = [picture.pixelColor(x + dx, y) for dx in (-1, 0, 1) for y in range(40, picture.height())]
     assert any(c.red() - max(c.green(), c.blue()) > 80 for c in column)
+
+
+def test_one_event_more_costs_the_same_with_ten_thousand(qapp, qtbot, monkeypatch):
+    made = TimelineView(Timeline(live=True))
+    model = made.model
+    kinds = [("mode", {"new": "PID"}), ("output", {}), ("mode", {"new": "SAFE"}), ("alarm", {"id": "a"})]
+    kinds.append(("alarm", {"id": "a", "state": "UNACK", "priority": "high"}))
+
+    def add(i: int) -> None:
+        kind, data = kinds[i % 5]
+        model.now = 0.5 * i
+        model.add([entry(i + 1, model.now, kind, "operator:ann", f"event {i}", **data)])
+
+    for i in range(10_000):
+        add(i)
+    made.resize(1180, 200)
+    made.show()
+    made.show_timeline(None, "")
+    qapp.processEvents()
+    inserted = []
+    made._table.rowsInserted.connect(lambda _, first, last: inserted.append((first, last)))
+    made._table.modelReset.connect(lambda: inserted.append(None))
+    monkeypatch.setattr(made.canvas, "_rests_until", 1e18)
+    took, drawn = [], []
+    for i in range(10_000, 10_010):
+        start = time.process_time()
+        add(i)
+        made.show_timeline(None, "")
+        took.append(time.process_time() - start)
+    for _ in range(3):
+        start = time.process_time()
+        picture = model.picture(made.canvas._seconds(20), 10)
+        drawn.append(time.process_time() - start)
+    assert inserted == [(0, 0)] * 10
+    assert made.rows()[0][3] == "ann: event 10009"
+    assert min(took) < 0.01
+    assert min(drawn) < 0.02
+    assert sum(m.count for m in picture.marks) == 10_010
+    assert len(picture.marks) + len(picture.modes) + len(picture.alarms) < 600  # as much as there is room for
+    made.close()
+    made.deleteLater()
+
+
+def test_a_late_event_is_put_where_it_belongs_and_a_live_run_is_drawn_seldom(qapp, qtbot):
+    made = TimelineView(Timeline(live=True))
+    made.model.add(entry(i + 1, float(i), "mode", "operator:ann", f"event {i}", new="PID") for i in range(50))
+    made.model.now = 50.0
+    made.resize(1180, 200)
+    made.show()
+    drawn = []
+    draw, made.canvas._draw = made.canvas._draw, lambda layer: drawn.append(1) or draw(layer)
+    made.show_timeline(None, "")
+    qapp.processEvents()
+    made.model.add([entry(60, 10.5, "note", "operator:ann", "late"), entry(61, 50.0, "mode", "operator:ann", "last")])
+    for i in range(20):
+        made.model.add([entry(100 + i, 51.0 + i, "device", "station", "x")])
+        made.show_timeline(None, "")
+        qapp.processEvents()
+    assert len(drawn) <= 2
+    qtbot.waitUntil(lambda: made.canvas.renew_when_due() or len(drawn) >= 2, timeout=3000)
+    texts = [row[3] for row in made.rows()]
+    assert len(texts) == 72
+    assert texts[texts.index("ann: late") - 1 : texts.index("ann: late") + 2] == [
+        "ann: event 11",
+        "ann: late",
+        "ann: event 10",
+    ]
+    assert [b.start for b in made.model.known.modes.inside(-1, 100, 0.1)] == [0.0]
+    made.close()
+    made.deleteLater()

@@ -1,11 +1,10 @@
-"""Audit entries as what a timeline shows: in which lane each stands, how grave it is, and what lasts how long."""
+"""Audit entries as what a timeline shows: in which lane each stands and how grave it is."""
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -35,7 +34,7 @@ class Shape(StrEnum):
 
 
 LEVELS = ("", "caution", "bad")
-_MODES = frozenset(mode.value for mode in Mode)
+MODES = frozenset(mode.value for mode in Mode)
 _PRIORITIES = {
     "high": ("bad", Shape.TRIANGLE),
     "medium": ("caution", Shape.DIAMOND),
@@ -112,69 +111,18 @@ def _place(kind: str, who: str, facts: Mapping[str, Any]) -> tuple[Lane, Shape, 
     if kind == "note":
         return Lane.NOTE, Shape.FLAG if facts.get("bookmark") is True else Shape.NOTE, ""
     if kind == "alarm":
-        if facts.get("state") in ("NORM", "ACK"):
+        if facts.get("state") in ("NORM", "ACK", "RTN_UNACK"):
             return Lane.ALARM, Shape.RING, ""
-        level, shape = _PRIORITIES.get(str(facts.get("priority")), _PRIORITIES["low"])
-        if facts.get("state") == "RTN_UNACK":
-            return Lane.ALARM, Shape.RING, ""
+        level, shape = raised(facts)
         return Lane.ALARM, shape, level
     if who.startswith("operator:"):
         return Lane.OPERATOR, Shape.SQUARE, ""
     return Lane.SYSTEM, Shape.STROKE, "bad" if kind == "damaged" else ""
 
 
-def modes(events: Iterable[Happening]) -> tuple[Band, ...]:
-    """The station's modes over time, from events in order. The last one still lasts."""
-    changes: list[tuple[float, str]] = []
-    for e in events:
-        new = str(e.facts.get("new", "")) if e.kind == "mode" else "OFF" if e.kind == "start" else ""
-        if new in _MODES and (not changes or changes[-1][1] != new):
-            changes.append((e.t, new))
-    following = [*changes, (math.inf, "")]
-    return tuple(Band(t, end, mode) for (t, mode), (end, _) in itertools.pairwise(following))
-
-
-def in_order(events: Iterable[Happening]) -> list[Happening]:
-    """The events by time. An alarm that "returns" without having been raised tells of something that has passed (a
-    restart): it is drawn as one that is raised."""
-    out: list[Happening] = []
-    active: set[str] = set()
-    for e in sorted(events, key=lambda e: (e.t, e.n)):
-        key, state = str(e.facts.get("id")), e.facts.get("state")
-        if e.kind == "start":
-            active.clear()
-        elif e.kind == "alarm" and state == "UNACK":
-            active.add(key)
-        elif e.kind == "alarm" and state == "RTN_UNACK" and key not in active:
-            level, shape = _PRIORITIES.get(str(e.facts.get("priority")), _PRIORITIES["low"])
-            e = replace(e, level=level, shape=shape)
-        elif e.kind == "alarm":
-            active.discard(key)
-        out.append(e)
-    return out
-
-
-def alarms(events: Sequence[Happening]) -> tuple[Band, ...]:
-    """From when to when each alarm was active, from events in order. A start of the station ends them all."""
-    out: list[Band] = []
-    active: dict[str, Band] = {}
-    for e in events:
-        key = str(e.facts.get("id", e.text))
-        if e.kind == "start":
-            out += [Band(b.start, e.t, b.text, b.level) for b in active.values()]
-            active = {}
-        elif e.kind == "alarm" and e.shape is Shape.RING:
-            if key in active:
-                b = active.pop(key)
-                out.append(Band(b.start, e.t, b.text, b.level))
-        elif e.kind == "alarm" and e.facts.get("state") == "UNACK":
-            active.setdefault(key, Band(e.t, math.inf, e.text, e.level))
-    return tuple(sorted([*out, *active.values()], key=lambda b: b.start))
-
-
-def at(bands: Iterable[Band], t: float) -> list[Band]:
-    """Those of the bands that lasted at run time `t`."""
-    return [b for b in bands if b.start <= t < b.end]
+def raised(facts: Mapping[str, Any]) -> tuple[str, Shape]:
+    """Level and shape of an alarm when it is raised, by its priority."""
+    return _PRIORITIES.get(str(facts.get("priority")), _PRIORITIES["low"])
 
 
 def _number(value: object) -> float:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from matstudio.ui.present import happenings
 from matstudio.ui.present.axis import day, run_time, step, ticks, wall_time
-from matstudio.ui.present.happenings import LEVELS, Band, Happening, Lane, Shape, happening
+from matstudio.ui.present.events import Bands, Events
+from matstudio.ui.present.happenings import Band, Happening, Lane, Shape, happening
 
 FILTERS: dict[str, tuple[Lane, ...]] = {
     "all": tuple(Lane),
@@ -146,14 +146,9 @@ class Timeline:
         self.chosen: Happening | None = None
         self.changes = 0
         """Grows with whatever a picture shows."""
-        self._events: list[Happening] = []
+        self._known = Events()
         self._fresh: list[Happening] = []
         self._numbers: set[int] = set()
-        self._t = np.empty(0)
-        self._lane = np.empty(0, int)
-        self._level = np.empty(0, int)
-        self._modes: tuple[Band, ...] = ()
-        self._alarms: tuple[Band, ...] = ()
         self._view: tuple[float, float] | None = None
 
     # ---- what is known
@@ -171,8 +166,8 @@ class Timeline:
 
     def clear(self) -> None:
         """Forget every event."""
-        self._events, self._fresh, self._numbers, self.chosen = [], [], set(), None
-        self._t, self._modes, self._alarms = np.empty(0), (), ()
+        self._known.clear()
+        self._fresh, self._numbers, self.chosen = [], set(), None
         self.changes += 1
 
     def set_facts(self, facts: Facts) -> None:
@@ -181,21 +176,17 @@ class Timeline:
         self.changes += 1
 
     @property
+    def known(self) -> Events:
+        """The events with what follows from them."""
+        if self._fresh:
+            self._known.add(self._fresh)
+            self._fresh = []
+        return self._known
+
+    @property
     def events(self) -> list[Happening]:
         """Every event, by time."""
-        self._sort()
-        return self._events
-
-    def _sort(self) -> None:
-        if not self._fresh:
-            return
-        self._events = happenings.in_order([*self._events, *self._fresh])
-        self._fresh = []
-        self._t = np.array([e.t for e in self._events])
-        lanes, levels = ({name: i for i, name in enumerate(names)} for names in (Lane, LEVELS))
-        self._lane = np.array([lanes[e.lane] for e in self._events])
-        self._level = np.array([levels[e.level] for e in self._events])
-        self._modes, self._alarms = happenings.modes(self._events), happenings.alarms(self._events)
+        return self.known.all
 
     # ---- the part in view
 
@@ -245,7 +236,7 @@ class Timeline:
         """Show what is so much later; not beyond what there is."""
         low, high = self.view
         start, end = self.whole
-        start = min(start, self._t[0] if len(self.events) else start)
+        start = min(start, self.events[0].t if self.events else start)
         seconds = min(max(seconds, start - 0.5 * (high - low) - low), end + 0.5 * (high - low) - high)
         self._view = (low + seconds, high + seconds)
         self.changes += 1
@@ -259,7 +250,7 @@ class Timeline:
 
     def _earlier(self) -> bool:
         """Whether events precede what was recorded."""
-        return bool(len(self.events)) and self._t[0] < self.facts.start
+        return bool(self.events) and self.events[0].t < self.facts.start
 
     # ---- going from event to event
 
@@ -268,15 +259,15 @@ class Timeline:
         lanes = FILTERS[self.filter]
         events = self.events
         if forward:
-            first = int(np.searchsorted(self._t, t + _SAME_S, side="right"))
+            first = int(np.searchsorted(self.known.t, t + _SAME_S, side="right"))
             return next((e for e in events[first:] if e.lane in lanes), None)
-        last = int(np.searchsorted(self._t, t - _SAME_S, side="left"))
+        last = int(np.searchsorted(self.known.t, t - _SAME_S, side="left"))
         return next((e for e in reversed(events[:last]) if e.lane in lanes), None)
 
-    def shown(self) -> list[Happening]:
-        """The events that the filter lets through, newest first."""
+    def shown(self, first: int = 0) -> list[Happening]:
+        """The events from the `first` on that the filter lets through, newest first."""
         lanes = FILTERS[self.filter]
-        return [e for e in reversed(self.events) if e.lane in lanes]
+        return [e for e in self.events[: first - 1 if first else None : -1] if e.lane in lanes]
 
     # ---- in words
 
@@ -304,9 +295,8 @@ class Timeline:
 
     def at_now(self) -> str:
         """What held at the time that is shown: mode and alarms, as they were recorded."""
-        self._sort()
-        mode = next((b.text for b in happenings.at(self._modes, self.now)), "")
-        active = happenings.at(self._alarms, self.now)
+        mode = next((b.text for b in self.known.modes.at(self.now)), "")
+        active = self.known.alarms.at(self.now)
         told = [f"mode {mode}"] if mode else []
         if active:
             told.append(f"{len(active)} alarm{'s' * (len(active) > 1)}: {active[-1].text}")
@@ -317,12 +307,12 @@ class Timeline:
         events = self.events
         lines: list[str] = []
         if lane is not None:
-            first, last = np.searchsorted(self._t, [t - slack, t + slack])
+            first, last = np.searchsorted(self.known.t, [t - slack, t + slack])
             lines += [self.describe(e) for e in events[first:last] if e.lane is lane]
             if lane is Lane.ALARM and not lines:
-                lines += [f"active: {b.text}" for b in happenings.at(self._alarms, t)]
+                lines += [f"active: {b.text}" for b in self.known.alarms.at(t)]
         else:
-            lines += [f"mode {b.text}" for b in happenings.at(self._modes, t)]
+            lines += [f"mode {b.text}" for b in self.known.modes.at(t)]
         for bands in (self.facts.gaps, self.facts.lost, self.facts.breaks):
             lines += [b.text for b in bands if b.start - slack <= t <= b.end + slack]
         return [self.time_text(t, step(2 * slack, 1)), *lines] if len(lines) != 1 or lane is None else lines
@@ -331,7 +321,6 @@ class Timeline:
 
     def picture(self, apart: float, most_ticks: int) -> Picture:
         """What is drawn; marks closer than `apart` seconds are drawn as one."""
-        self._sort()
         start, end = self.view
         facts = self.facts
         by = step(end - start, most_ticks)
@@ -340,38 +329,41 @@ class Timeline:
             wall = self.wall(t)
             told.append((t, run_time(t, by), "" if wall is None else wall_time(wall, by)))
         wall = self.wall(start)
-        last = self.now if self.live else max(facts.end, self._t[-1] if len(self._t) else facts.end)
-        modes, alarms = ([_ended(b, last) for b in bands] for bands in (self._modes, self._alarms))
+        last = self.now if self.live else max(facts.end, self.events[-1].t if self.events else facts.end)
         return Picture(
             start,
             end,
             tuple(told),
             "" if wall is None else day(wall),
-            _inside(modes, start, end, apart / 4),
-            _inside(alarms, start, end, apart / 4),
+            self.known.modes.inside(start, end, apart / 3, last),
+            self.known.alarms.inside(start, end, apart / 3, last),
             self._marks(start, end, apart),
             tuple(x for x in facts.filled if x[1] >= start and x[0] <= end),
-            _inside(facts.lost, start, end, apart / 4),
-            _inside(facts.gaps, start, end, 0.0),
-            _inside(facts.breaks, start, end, 0.0),
+            Bands(facts.lost).inside(start, end, apart / 3),
+            Bands(facts.gaps).inside(start, end, 0.0),
+            Bands(facts.breaks).inside(start, end, 0.0),
             tuple(c for c in (self._curve(name, start, end) for name in CURVES) if c is not None),
         )
 
     def _marks(self, start: float, end: float, apart: float) -> tuple[Mark, ...]:
-        first, last = np.searchsorted(self._t, [start - apart, end + apart])
+        known = self.known
+        first, last = np.searchsorted(known.t, [start - apart, end + apart])
         if first == last:
             return ()
-        cell = np.floor(self._t[first:last] / apart).astype(np.int64)
-        cell = (cell - cell[0]) * len(Lane) + self._lane[first:last]
+        t, count = known.t[first:last], int(last - first)
+        cell = np.floor(t / apart).astype(np.int64)
+        cell = (cell - cell[0]) * len(Lane) + known.lane[first:last]
         order = np.argsort(cell, kind="stable")
         heads = np.flatnonzero(np.diff(cell[order], prepend=-1))
+        many = np.diff(heads, append=count)
+        middle = np.add.reduceat(t[order], heads) / many
+        grave = (known.level[first:last] + 1) * count - np.arange(count)  # of equals the first
+        worst = -np.maximum.reduceat(grave[order], heads) % count
         out = []
-        for a, b in zip(heads, [*heads[1:], len(order)], strict=True):
-            members = order[a:b] + first
-            worst = members[np.argmax(self._level[members])]
-            e = self._events[worst]
-            t = e.t if b - a == 1 else float(self._t[members].mean())
-            out.append(Mark(t, e.lane, e.shape, e.level, int(b - a), int(members[0]), _short(e) if b - a == 1 else ""))
+        for a, n, at, i in zip(heads, many, middle, worst, strict=True):
+            e = known.all[first + i]
+            text, when = (_short(e), e.t) if n == 1 else ("", float(at))
+            out.append(Mark(when, e.lane, e.shape, e.level, int(n), int(first + order[a]), text))
         return tuple(sorted(out, key=lambda m: m.t))
 
     def _curve(self, name: str, start: float, end: float) -> Curve | None:
@@ -390,25 +382,6 @@ class Timeline:
         digits = 0 if name == "temperature" else 3
         text = f"{symbol} {low:.{digits}f} to {high:.{digits}f} {unit}".rstrip()
         return Curve(t, (value - middle) / span + 0.5, text)
-
-
-def _ended(band: Band, last: float) -> Band:
-    return replace(band, end=last) if math.isinf(band.end) else band
-
-
-def _inside(bands: Iterable[Band], start: float, end: float, least: float) -> tuple[Band, ...]:
-    """The bands in view; neighbours that together last less than `least` seconds are one, with the gravest level."""
-    out: list[Band] = []
-    for b in bands:
-        if b.end < start or b.start > end:
-            continue
-        last = out[-1] if out else None
-        if last is not None and max(b.end, last.end) - last.start < least:
-            level = max(last.level, b.level, key=LEVELS.index)
-            out[-1] = Band(last.start, max(b.end, last.end), last.text if last.text == b.text else "several", level)
-        else:
-            out.append(b)
-    return tuple(out)
 
 
 def _short(e: Happening) -> str:
