@@ -1,8 +1,8 @@
 """`python -m matstudio.bench.probe RUN_DIRECTORY`: a process of the run that notes when commands reach it.
 
 It is the process itself, module `MATSTUDIO_PROBED`, with a stamp before and after the handler of each command in
-`WATCHED`, and of each image that it writes into its ring. The stamps (`time.monotonic()`, one clock for the whole
-machine) are written when the process ends.
+`WATCHED`, and of each image that it writes into its ring; so is the process that makes a device's frames. The stamps
+(`time.monotonic()`, one clock for the whole machine) are written when the process ends.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from typing import Any
 
 from matstudio.bus import messages, ring
 from matstudio.bus.rundir import Run
+from matstudio.instruments import frames
 
 MODULE = "MATSTUDIO_PROBED"
+FRAMES = "frames"
 WATCHED = ("halt", "take_over", "output", "safe", "set")
 
 
@@ -49,7 +51,7 @@ class Stamps(list[tuple[str, str, float, float]]):
 def main() -> None:
     """Run the probed module as the main program."""
     stamps = Stamps()
-    process = ""
+    process = FRAMES  # which takes no commands
     make = messages.CommandServer.__init__
 
     def watched(self: Any, endpoint: str, name: str, handlers: Mapping[str, messages.Handler]) -> None:
@@ -65,6 +67,13 @@ def main() -> None:
         if frame.stream == "image":
             stamps.append(("image", str(frame.seq), begun, time.monotonic()))
 
+    start = frames.start
+
+    def started(module: str, run: Run) -> Any:
+        os.environ[MODULE] = module
+        return start("matstudio.bench.probe", run)
+
+    frames.start = started
     messages.CommandServer.__init__ = watched  # type: ignore[method-assign]
     ring.RingWriter.write = written  # type: ignore[method-assign]
     run = Run.open(Path(sys.argv[1]))

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from matstudio.bench.probe import FRAMES
 from matstudio.bench.ring_feed import frames, median_s
 from matstudio.bench.rows import Row
 from matstudio.bench.screen import BARE, paints_path
@@ -159,7 +160,7 @@ def screen(seconds: float) -> list[Row]:
         paints = [_paints(whole, env, seconds) for env in ({}, BARE)]
         whole.stop()
         origin = whole.run.clock.origin
-        ready = {int(seq): end - origin for name, seq, _, end in whole.stamps(DEVICE) if name == "image"}
+        ready = {int(seq): end - origin for name, seq, _, end in whole.stamps(FRAMES) if name == "image"}
     finally:
         whole.close()
     exposed, bare_exposed = (np.array([1e3 * (shown - t_end) for _, t_end, shown in p]) for p in paints)
@@ -233,5 +234,6 @@ def memory(few: int, many: int) -> list[Row]:
 
 
 def _private(pid: int) -> int:
-    """Bytes that the process has for itself; rings, which it shares, do not count."""
-    return int(psutil.Process(pid).memory_full_info().uss)
+    """Bytes that the process and its children have for themselves; rings, which they share, do not count."""
+    who = psutil.Process(pid)
+    return sum(int(p.memory_full_info().uss) for p in (who, *who.children()))

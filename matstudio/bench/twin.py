@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from matstudio.bench.rows import Row
 from matstudio.bus import processes
@@ -20,7 +21,7 @@ SECONDS = 20.0
 
 
 def bench(_: bool = False) -> list[Row]:
-    """CPU of the twin's process at its default rates, and each baseline's time against the frame period."""
+    """CPU of the twin at its default rates, and each baseline's time against the frame period."""
     run = Run.create("twin", {"seed": 0})
     child = processes.spawn(run, DEVICE, "matstudio.instruments.serve")
     client = CommandClient(run.socket(DEVICE, "cmd"))
@@ -31,11 +32,11 @@ def bench(_: bool = False) -> list[Row]:
         who = run.process(DEVICE)
         if who is None:
             raise CommandError("the twin died")
-        before, wrote, start = who.cpu_times(), {n: r.written for n, r in rings.items()}, time.monotonic()
+        before, wrote, start = _cpu_s(who), {n: r.written for n, r in rings.items()}, time.monotonic()
         time.sleep(SECONDS)
-        after, seconds = who.cpu_times(), time.monotonic() - start
-        cores = (after.user + after.system - before.user - before.system) / seconds
-        rows = [Row("twin-cpu", "twin process", cores, "cores", "0.6 core", cores / 0.6, ("<=", 1.0))]
+        after, seconds = _cpu_s(who), time.monotonic() - start
+        cores = (after - before) / seconds
+        rows = [Row("twin-cpu", "twin, both its processes", cores, "cores", "0.6 core", cores / 0.6, ("<=", 1.0))]
         for stream in description.streams:
             ring = rings[stream.name]
             rate = (ring.written - wrote[stream.name]) / seconds
@@ -59,6 +60,12 @@ def bench(_: bool = False) -> list[Row]:
         child.wait()
         run.remove()
     return rows + [_model(frame) for frame in frames]
+
+
+def _cpu_s(device: psutil.Process) -> float:
+    """CPU seconds of the device and of the process that makes its frames."""
+    times = [p.cpu_times() for p in (device, *device.children())]
+    return float(sum(t.user + t.system for t in times))
 
 
 def _describe(client: CommandClient) -> Description:

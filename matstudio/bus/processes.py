@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import logging
 import os
@@ -19,6 +20,7 @@ import psutil
 from matstudio.bus.rundir import LAUNCHER, STATION, Run
 
 _LOOK_S = 0.5
+_PR_SET_PDEATHSIG = 1
 _GONE_S, _ORPHAN_S = 2.5, 10.0
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
@@ -54,6 +56,12 @@ def set_priority(nice: int) -> None:
             os.setpriority(os.PRIO_PROCESS, 0, nice)
     with contextlib.suppress(OSError):
         Path("/proc/self/autogroup").write_text(str(nice))
+
+
+def die_with_parent() -> None:
+    """Have the system kill this process when the thread that started it ends; on Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def settle() -> None:

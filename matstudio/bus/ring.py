@@ -110,6 +110,29 @@ class RingWriter:
         self._fd = -1
 
 
+class JoinedRing(RingWriter):
+    """Writes to a ring that another process has made, and holds. Only one at a time may write; it goes on where the
+    last one was stopped, even in the midst of a frame.
+
+    Args:
+        path: of the ring; not looked at closely, its maker is ours.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._fd = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+        self._map = mmap.mmap(self._fd, 0)
+        _, _, self._slots, self._slot = _HEAD_FORMAT.unpack_from(self._map)
+        self._words = np.frombuffer(self._map, np.uint64)
+        self._count = int(self._words[_COUNT_AT // 8])
+
+    def close(self) -> None:
+        """Let go of the ring, which stays."""
+        del self._words
+        self._map.close()
+        os.close(self._fd)
+
+
 class RingReader:
     """Reads a ring: `newest` for viewers and models, `next` for the recorder.
 

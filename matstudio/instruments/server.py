@@ -1,20 +1,17 @@
 """What every device server does: frames into rings, readings out, commands in.
 
-One loop serves commands and steps the device; one worker thread makes the frames. A frame takes tens of milliseconds
-(or a slow disk's seconds, in a replay), a command, the heater's model and the watchdog must not wait for it; and numpy
-lets go of the interpreter during its long calls. So the loop takes the exposure's facts when the frame is due, as a job
-that touches nothing which changes later, and the worker does the job.
+One loop serves commands and steps the device. A frame takes tens of milliseconds (or a slow disk's seconds, in a
+replay); a command, the heater's model and the watchdog must not wait for it. So the loop takes the exposure's facts
+when the frame is due, and has the frame made elsewhere (`instruments.frames`).
 """
 
 from __future__ import annotations
 
-import logging
 import secrets
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,16 +19,13 @@ from matstudio.bus import processes
 from matstudio.bus.messages import CommandServer, Handler, Publisher, Silence
 from matstudio.bus.ring import RingWriter
 from matstudio.bus.rundir import DEVICE, Run
-from matstudio.domain.frame import Frame, Kind
+from matstudio.domain.frame import Kind
 from matstudio.domain.process import Reading
 from matstudio.instruments.base import Description, Stream
-
-log = logging.getLogger(__name__)
+from matstudio.instruments.frames import FrameProcess, Frames, FrameThread, Job, Order
 
 NICE = -5
-SWITCH_S = 0.001  # so long the worker may keep the interpreter from the loop, which a HALT waits for
-
-Job = Callable[[], Frame | None]
+SWITCH_S = 0.001  # so long a frame thread may keep the interpreter from the loop
 READINGS_RUN_S, READINGS_REAL_S = 0.1, 0.02
 _IDLE_S = 0.02
 
@@ -61,7 +55,12 @@ class Output:
 
 
 class Source(Protocol):
-    """A device as its server sees it. All but the jobs is called by the loop's thread and takes a few ms at most."""
+    """A device as its server sees it. All but jobs is called by the loop's thread and takes a few ms at most.
+
+    `frames_module` names the module of the process that makes its frames; "" where a thread makes them.
+    """
+
+    frames_module: str
 
     def outputs(self) -> tuple[Output, ...]:
         """The streams; names and sizes stay as they are, `rate` may change while the device runs (0: no frames)."""
@@ -87,11 +86,11 @@ class Source(Protocol):
         """Device-specific facts, JSON-able; published with the readings."""
         ...
 
-    def expose(self, stream: str, seq: int, t_start: float, t_end: float) -> Job | None:
+    def expose(self, stream: str, seq: int, t_start: float, t_end: float) -> Job | Order | None:
         """What makes frame `seq` of a stream, exposed between two run times, or None: there is none this time.
 
-        The worker thread runs the job; it must touch nothing that the loop changes. A job that returns None or raises
-        `DeviceError` or `OSError` loses the frame, which shows as a gap in `seq`.
+        It is a job for a thread, which must touch nothing that the loop changes, or an order for the process. One that
+        gives no frame or raises loses it, which shows as a gap in `seq`.
         """
         ...
 
@@ -114,22 +113,19 @@ class _Camera:
     seq: int = 0
     late: int = 0
     exposed: float = 0.0
-    job: Future[None] | None = None
 
 
 class DeviceServer:
     """Serves one `Source` on the sockets and rings of a run, in the thread that calls `serve`.
 
     Frames come at their rate in real time, also when run time goes faster. A frame waits until the stream's last one is
-    made; one that has to wait for a whole period is left out and counted in the state under "late".
+    made; one that has to wait for a whole period is left out and, after the first, counted in the state under "late".
     """
 
     def __init__(self, run: Run, source: Source) -> None:
         self._run, self._source = run, source
         self._boot = secrets.token_hex(4)
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="frames")
         self._cameras: dict[str, _Camera] = {}
-        self._errors: set[str] = set()
         outputs = source.outputs()
         start = time.monotonic()
         for i, output in enumerate(outputs):
@@ -137,6 +133,9 @@ class DeviceServer:
             stream = Stream(output.name, output.kind, str(ring.path), output.rate, output.title)
             phase = i / len(outputs) / output.rate if output.rate > 0 else 0.0
             self._cameras[output.name] = _Camera(stream, ring, start + phase)
+        rings = {name: camera.ring for name, camera in self._cameras.items()}
+        module = source.frames_module
+        self._frames: Frames = FrameProcess(module, run, rings) if module else FrameThread(rings)
         handlers: dict[str, Handler] = {"heartbeat": lambda t: None, "safe": lambda: None}
         handlers |= source.handlers()
         handlers |= {"describe": self._describe, "ping": lambda: None}
@@ -167,13 +166,14 @@ class DeviceServer:
             self._told = max(next_reading, real - interval)
             self._publisher.send("readings", {"t": t, "readings": self._source.readings(), "state": self._state()})
             next_reading = self._told + interval
+        self._frames.look()
         rates = {output.name: output.rate for output in self._source.outputs()}
         dues = [self._frame(camera, rates[name], t, real) for name, camera in self._cameras.items()]
         return max(0.0, min(_IDLE_S, next_reading - real, *(due - real for due in dues)))
 
     def close(self) -> None:
         """Wait for the frame that is being made, then remove the rings and close the sockets."""
-        self._worker.shutdown(wait=True, cancel_futures=True)
+        self._frames.close()
         for camera in self._cameras.values():
             camera.ring.close()
         self._publisher.close()
@@ -193,33 +193,26 @@ class DeviceServer:
             return real + _IDLE_S
         if real < camera.due:
             return camera.due
-        if camera.job is not None and not camera.job.done():
+        if self._frames.busy(camera.stream.name):
             if real >= camera.due + 1 / rate:
                 camera.due += 1 / rate
-                camera.late += 1
+                camera.late += camera.seq > 0
             return real + _IDLE_S
         camera.due = max(camera.due + 1 / rate, real)
-        job = self._source.expose(camera.stream.name, camera.seq, max(camera.exposed, t - 1 / rate), t)
-        if job is not None:
+        what = self._source.expose(camera.stream.name, camera.seq, max(camera.exposed, t - 1 / rate), t)
+        if what is not None:
             camera.seq += 1
             camera.exposed = t
-            camera.job = self._worker.submit(self._make, camera, job)
+            self._frames.begin(camera.stream.name, what)
         return camera.due
-
-    def _make(self, camera: _Camera, job: Job) -> None:
-        try:
-            frame = job()
-            if frame is not None:
-                camera.ring.write(frame)
-        except Exception as error:  # the border of the device: a lost frame is a gap, the loop goes on
-            line = f"{camera.stream.name}: {error}".splitlines()[0]
-            if line not in self._errors:
-                self._errors.add(line)
-                log.exception("frame lost: %s", line)
 
     def _state(self) -> dict[str, Any]:
         late = {name: camera.late for name, camera in self._cameras.items()}
-        return dict(self._source.state()) | {"boot": self._boot, "late": late, "errors": sorted(self._errors)[:5]}
+        return dict(self._source.state()) | {
+            "boot": self._boot,
+            "late": late,
+            "errors": sorted(self._frames.errors)[:5],
+        }
 
     def _describe(self) -> Mapping[str, Any]:
         rates = {output.name: output.rate for output in self._source.outputs()}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from matstudio.bus import processes, wire
 from matstudio.bus.messages import CommandClient, CommandError, CommandServer, NoAnswer, Publisher, Subscriber, check
-from matstudio.bus.ring import RingError, RingReader, RingWriter
+from matstudio.bus.ring import JoinedRing, RingError, RingReader, RingWriter
 from matstudio.bus.rundir import Run, current_run, reap, runs
 from matstudio.domain.estimate import Estimate, Model, Quantity
 from matstudio.domain.frame import Axis, Frame, Kind
@@ -97,6 +97,26 @@ def test_ring_newest_and_in_order(tmp_path):
     assert newest.replaced()
     newest.close()
     ordered.close()
+
+
+def test_a_ring_that_another_joins_goes_on_where_the_last_was_stopped(tmp_path):
+    made = RingWriter(tmp_path / "r.ring", 8 * 8 * 2, slots=4)
+    reader = RingReader(made.path)
+    first = JoinedRing(made.path)
+    for seq in range(6):
+        first.write(frame(seq))
+    first._words[(4096 + 2 * first._slot) // 8] = 7  # stopped in the midst of the seventh
+    first.close()
+    assert [reader.next().seq for _ in range(3)] == [3, 4, 5]
+    second = JoinedRing(made.path)
+    second.write(frame(8))
+    assert (reader.next().seq, reader.next()) == (8, None)
+    assert (reader.written, reader.damaged) == (7, "")
+    second.close()
+    assert not reader.replaced()
+    reader.close()
+    made.close()
+    assert not made.path.exists()
 
 
 def test_ring_reader_never_returns_a_torn_frame(tmp_path):

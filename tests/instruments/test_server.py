@@ -22,6 +22,8 @@ from matstudio.instruments.server import DeviceServer, Output, serve_source
 class Slow:
     """A device whose frames take long, with a camera that fails on command."""
 
+    frames_module = ""
+
     def __init__(self, frame_s=0.0, rate=20.0):
         self.frame_s, self.rate = frame_s, rate
         self.steps, self.sets, self.safed = 0, [], 0

@@ -19,6 +19,7 @@ from matstudio.domain.estimate import Estimate, Model
 from matstudio.domain.frame import Frame, Kind
 from matstudio.fusion.inverse_variance import fuse
 from matstudio.fusion.order import with_boundaries
+from matstudio.instruments.twin.frames import TwinFrames
 from matstudio.instruments.twin.options import Options
 from matstudio.instruments.twin.server import TwinSource
 from matstudio.modalities.base import MODALITIES, load
@@ -31,12 +32,12 @@ from matstudio.session.reader import Session
 
 def exposures(source: TwinSource, clock: SimClock) -> list[Frame]:
     """Frames in the order in which a live run would analyse them, with what is hard to keep."""
-    frames = []
+    frames, maker = [], TwinFrames()
     for seq in range(3):
         for name in ("spectrum", "diffraction", "image"):
             clock.advance(0.1)
             source.step(clock.now())
-            frame = source.expose(name, seq, clock.now() - 0.1, clock.now())()
+            frame = maker.make(source.expose(name, seq, clock.now() - 0.1, clock.now()))
             facts = {**frame.metadata, "comment": "Å" * 1500, "nested": {"pairs": [(1, 2.5), (3, None)]}}
             axes = frame.axes
             if seq == 1:

@@ -14,10 +14,11 @@ from matstudio.bus.messages import Handler
 from matstudio.domain.frame import Frame
 from matstudio.domain.process import Reading
 from matstudio.instruments.base import Description, Stream
+from matstudio.instruments.frames import Job
 from matstudio.instruments.replay.chronicle import Chronicle
 from matstudio.instruments.replay.notes import Notebook, sidecar
 from matstudio.instruments.replay.tracks import Material, Track
-from matstudio.instruments.server import Job, Output
+from matstudio.instruments.server import Output
 
 SLOWEST, FASTEST = 0.1, 100.0
 _POLL_HZ = (5.0, 30.0)
@@ -31,6 +32,8 @@ class ReplaySource:
 
     It starts playing, and at the end pauses on the last frame, unless it loops.
     """
+
+    frames_module = ""
 
     def __init__(self, material: Material, clock_id: str) -> None:
         self._material = material

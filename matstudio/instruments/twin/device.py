@@ -40,8 +40,8 @@ class TwinDevice:
 
     The heater is off and locked at the start. It takes a value only while heartbeats come; when the newest one is
     older than `timeout_s`, or the device has hung for 0.4 s (what a hardware watchdog would see), it goes to 0 and
-    stays there until a heartbeat and then a new setpoint arrive. What was sent too long ago does not count: a device
-    that comes back from a stop finds old commands waiting.
+    stays there until a heartbeat and then a new setpoint arrive. What was sent before, or too long ago, does not count:
+    a device that comes back from a stop finds old commands waiting.
 
     Args:
         clock: run time; 1.5 s of it (and at least 1 s of real time) without a heartbeat lock the heater.
@@ -57,6 +57,7 @@ class TwinDevice:
         self.plant.steps = math.floor(clock.now() / self.plant.dt)
         self.faults = Faults(RANGES)
         self.locked, self.locked_at = "start", self.plant.t
+        self._shut = clock.now()  # when that was done
         self.skipped_s = 0.0
         self._beat = -math.inf
 
@@ -107,6 +108,8 @@ class TwinDevice:
         else:
             if self._late(self._clock.now()):
                 raise DeviceError(f"heater {value:g}: locked, no heartbeat from the station")
+            if self.locked and setpoint.t < self._shut:
+                raise DeviceError(f"heater {value:g}: sent before the heater was locked: {self.locked}")
             self.locked = ""
             self.plant.heater = value
 
@@ -204,4 +207,4 @@ class TwinDevice:
     def _lock(self, why: str) -> None:
         self.plant.heater = 0.0
         if why != self.locked:
-            self.locked, self.locked_at = why, self.plant.t
+            self.locked, self.locked_at, self._shut = why, self.plant.t, self._clock.now()

@@ -1,4 +1,4 @@
-"""The twin as a device server: the device's core, the specimen and three detectors."""
+"""The twin as a device server: the device's core, and what its frames depend on."""
 
 from __future__ import annotations
 
@@ -14,29 +14,31 @@ from matstudio.domain.clock import Clock
 from matstudio.domain.device import Description, Stream
 from matstudio.domain.frame import Kind
 from matstudio.domain.process import Reading
-from matstudio.instruments.server import Job, Output, serve_source
-from matstudio.instruments.twin.detectors import Exposure, TwinDetector
+from matstudio.instruments.frames import Order
+from matstudio.instruments.server import Output, serve_source
+from matstudio.instruments.twin.detectors import TwinDetector
 from matstudio.instruments.twin.device import TwinDevice
+from matstudio.instruments.twin.frames import Shot
 from matstudio.instruments.twin.options import Options
-from matstudio.instruments.twin.specimen import Specimen
 
 BACKLASH = 0.003
 
 
 class TwinSource:
-    """The twin, ready to be served; see `instruments.server.Source`.
+    """The twin, ready to be served; see `instruments.server.Source`. Its frames are made by `TwinFrames`.
 
     The specimen follows the order parameter with a backlash of 0.003, so that its thermal noise does not make the
     atoms at the threshold change to and fro. Every frame depends only on the options, on what was sent to the device
     and when, and on its own number and time.
     """
 
+    frames_module = "matstudio.instruments.twin.frames"
+
     def __init__(self, clock: Clock, options: Options) -> None:
         self._clock = clock
         self.device = TwinDevice(clock, seed=options.seed, noise=options.noise)
         self._options = options
         self._detectors = {str(kind): TwinDetector(kind) for kind in Kind}
-        self.specimen = Specimen(seed=options.seed, antiphase=options.antiphase)
         self._shown_order = self.device.plant.S
         self._dose_rate()
 
@@ -78,51 +80,36 @@ class TwinSource:
         """
         new, old = self._options.changed(options), self._options
         self._options = new
-        if new.seed != old.seed:
-            self.specimen = Specimen(seed=new.seed, antiphase=new.antiphase)
-        self.specimen.antiphase = new.antiphase
         if (new.seed, new.noise) != (old.seed, old.noise):
             self.device.plant.reseed(new.seed, new.noise)
         self._dose_rate()
 
-    def expose(self, stream: str, seq: int, t_start: float, t_end: float) -> Job:
-        exposure = self._exposure(stream, seq, t_start, t_end)
-        detector = self._detectors[stream]
-        make = detector.stress_frame if self._options.stress else detector.frame
-        return lambda: make(exposure)
-
-    def _exposure(self, stream: str, seq: int, t_start: float, t_end: float) -> Exposure:
+    def expose(self, stream: str, seq: int, t_start: float, t_end: float) -> Order:
+        """A `Shot`, as a map."""
         plant, options = self.device.plant, self._options
         self._shown_order = min(max(self._shown_order, plant.S - BACKLASH), plant.S + BACKLASH)
-        self.specimen.set_state(self._shown_order, plant.c)
-        facts: dict[str, Any] = {
-            "instrument": "twin",
-            "material": self.specimen.material.name,
-            "pressure_GPa": plant.measured_P,
-            "composition": plant.measured_c,
-            "thickness_cells": int(self.specimen.cells[2]),
-            "seed": options.seed,
-            "drift_A": list(plant.drift_A),
-            "truth": {
-                "order_parameter": self.specimen.order_parameter(),
-                "composition": self.specimen.composition(),
-                "temperature_K": plant.T,
-                "antiphase": options.antiphase,
-            },
-        }
+        facts = {"pressure_GPa": plant.measured_P, "composition": plant.measured_c}
         measured = next(r.value for r in self.device.readings() if r.name == "temperature")
         if math.isfinite(measured):
             facts["stage_temperature_K"] = measured
-        return Exposure(
+        shot = Shot(
+            stream,
             seq,
             t_start,
             t_end,
             self._clock.id,
-            self.specimen.atoms(plant.T, plant.drift_A),
-            options.dose_factor,
-            (options.seed, 2, list(self._detectors).index(stream), seq) if options.noise else None,
-            facts,
+            order=self._shown_order,
+            composition=plant.c,
+            temperature_K=plant.T,
+            drift_A=plant.drift_A,
+            seed=options.seed,
+            noise=options.noise,
+            antiphase=options.antiphase,
+            dose_factor=options.dose_factor,
+            stress=options.stress,
+            facts=facts,
         )
+        return vars(shot)
 
     def _dose_rate(self) -> None:
         """The image's beam counts: its dose at its rate, per second of run time."""

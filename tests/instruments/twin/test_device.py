@@ -244,3 +244,18 @@ def test_a_device_that_was_stopped_finds_its_heater_off(clock):
     device.follow()
     assert device.plant.heater == 0.0
     assert device.locked == "the device hung"
+
+
+def test_what_was_sent_while_the_device_hung_does_not_heat(clock):
+    device = TwinDevice(clock)
+    device.heartbeat(clock.now())
+    device.set(Setpoint("heater", 1.0, "1", "test", clock.now()))
+    clock.advance(2.0)
+    sent = clock.now() - 0.1
+    device.follow()
+    device.heartbeat(clock.now())
+    with pytest.raises(DeviceError, match="sent before the heater was locked: the device hung"):
+        device.set(Setpoint("heater", 1.0, "1", "test", sent))
+    assert device.plant.heater == 0.0
+    device.set(Setpoint("heater", 0.5, "1", "test", clock.now()))
+    assert device.plant.heater == 0.5
