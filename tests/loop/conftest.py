@@ -94,6 +94,11 @@ class Loop:
     def mode(self) -> str:
         return str(self.status("mode", ""))
 
+    def analysing(self) -> bool:
+        """Whether every stream's model has read a frame."""
+        models = self.last.get("models", {})
+        return bool(models) and all(m["analysed"] for m in models.values())
+
     def alarms(self) -> set[str]:
         return {alarm["id"] for alarm in self.status("alarms", ())}
 

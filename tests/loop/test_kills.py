@@ -17,7 +17,7 @@ def test_each_process_is_killed_while_the_others_go_on(loop, tmp_path):
     """Recorder and model host, station, twin, at last all at once; in one run, where each finds what the last left."""
     one = loop("--headless", "--record", str(tmp_path / "s.nxs"))
     one.heat()
-    assert one.wait(lambda: one.recording() and all(m["analysed"] for m in one.last.get("models", {0: 0}).values()))
+    assert one.wait(lambda: one.recording() and one.analysing())
     one.hear(2.0)
 
     # recorder and model host: control goes on without a gap, streams keep flowing, both come back, it is noted

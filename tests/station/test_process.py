@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from matstudio.bus.messages import CommandClient, CommandServer, NoAnswer, Publisher, Subscriber
+from matstudio.bus.messages import CommandClient, CommandError, CommandServer, NoAnswer, Publisher, Subscriber
 from matstudio.bus.processes import spawn, stop, wait_for
 from matstudio.bus.rundir import DEVICE, LAUNCHER, STATION, Run
 from matstudio.control.audit import verify_audit
@@ -174,14 +174,20 @@ def test_headless_station_ends_with_its_launcher(live):
     assert entries(one.run)[-1]["text"] == "the launcher is gone"
 
 
-def test_damaged_limits_end_it_with_one_line(live, tmp_path, monkeypatch):
+def test_damaged_limits_are_an_alarm_and_nothing_is_driven(live, tmp_path, monkeypatch):
     monkeypatch.setenv("MATSTUDIO_CONFIG", str(tmp_path))
     (tmp_path / "limits.toml").write_text("[limits.heater]\nhigh = 'full'\n")
     one = live()
-    assert one.start(STATION).wait(10) == 2
-    lines = one.run.log_path(STATION).read_text().splitlines()
-    assert len(lines) == 1
-    assert lines[0].endswith("line 2: limits.heater.high: must be a number, not 'full'")
+    one.start(DEVICE)
+    one.start(STATION)
+    one.wait_good()
+    fault = "line 2: limits.heater.high: must be a number, not 'full'"
+    assert [a["text"] for a in one.status()["alarms"] if a["id"] == "limits"][0].endswith(fault)
+    with pytest.raises(CommandError, match=r"limits\.heater\.high"):
+        one.ask("mode", mode="PID")
+    assert one.status()["mode"] == "OFF"
+    assert one.ask("halt") is not None
+    assert one.status()["mode"] == "SAFE"
 
 
 def test_usage():

@@ -102,11 +102,11 @@ def test_whatever_messages_may_hold_leaves_the_window_alive(window: MainWindow, 
     """Of what is damaged, the worker lets nothing pass; what it lets pass must be shown without harm."""
     known(window, qtbot)
     fake.silent = True
-    reading = Reading("temperature", NAN, "K", NAN)
+    reading = Reading("temperature", NAN, "K", 1.0)
     live = window.session.live
     whole = {
         "status": fake.status(1.0, 1, {"temperature": reading}),
-        "readings": {"t": NAN, "readings": (reading,), "state": {}},
+        "readings": {"t": 1.0, "readings": (reading,), "state": {}},
         "models": dict(live.models) or {"image": {"model": "", "version": "", "analysed": 0, "error": ""}},
         "recording": dict(live.recording),
     }
