@@ -182,7 +182,7 @@ def test_damaged_limits_are_an_alarm_and_nothing_is_driven(live, tmp_path, monke
     one.start(STATION)
     one.wait_good()
     fault = "line 2: limits.heater.high: must be a number, not 'full'"
-    assert [a["text"] for a in one.status()["alarms"] if a["id"] == "limits"][0].endswith(fault)
+    assert next(a["text"] for a in one.status()["alarms"] if a["id"] == "limits").endswith(fault)
     with pytest.raises(CommandError, match=r"limits\.heater\.high"):
         one.ask("mode", mode="PID")
     assert one.status()["mode"] == "OFF"
