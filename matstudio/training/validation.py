@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from scipy.spatial import cKDTree
 
 from matstudio.modalities.image.canonical import channels, statistics, to_canonical
 from matstudio.modalities.image.network import ColumnNet, run
@@ -96,11 +97,34 @@ def best_threshold(net: ColumnNet, sets: list[Scene], tried: np.ndarray) -> tupl
     return float(tried[int(np.argmax(f1))]), f1
 
 
+def vacancies(count: int, dose: float) -> Iterator[tuple[Scene, np.ndarray]]:
+    """Images of real crystals that lack 4 % of their strong columns, and (M, 2) where those were, Å."""
+    known = crystals()
+    for i in range(count):
+        rng = np.random.default_rng([_SEED, 1, int(dose), i])
+        columns = place(known[i % len(known)], rng.uniform(0, 2 * math.pi), rng.random(2), SIZE * 0.1 + 0.6, MARGIN_A)
+        absent = (rng.random(len(columns.xy)) < 0.04) & (columns.weight > 0.5)
+        one = scene(rng, SIZE, columns.take(~absent), dose)
+        gone = columns.xy[absent]
+        inside = np.all((gone > 1) & (gone < SIZE * 0.1 - 1), axis=1)
+        yield one, gone[inside]
+
+
+def filled(one: Scene, gone: np.ndarray, find: Callable[..., object]) -> int:
+    """At how many of the vacancies a finder sees a column, closer than 0.5 Å."""
+    xy = _read(one, find)
+    return int((cKDTree(xy).query(gone)[0] < 0.5).sum()) if len(xy) and len(gone) else 0
+
+
 def fitted(one: Scene, find: Callable[..., object]) -> Score:
     """Score of a finder's columns after the joint fit."""
+    return score(one.xy * 0.1, one.hidden * 0.1, _read(one, find), one.image.shape[0] * 0.1)
+
+
+def _read(one: Scene, find: Callable[..., object]) -> np.ndarray:
+    """(N, 2) x, y of a finder's columns after the joint fit, Å."""
     columns, _ = find_columns(one.raw.astype(float), one.pixel_A, one.counts, lambda *_: one.sign, find)
-    xy = to_canonical(columns.xy, one.pixel_A) * 0.1
-    return score(one.xy * 0.1, one.hidden * 0.1, xy, one.image.shape[0] * 0.1)
+    return to_canonical(columns.xy, one.pixel_A) * 0.1
 
 
 def noise(net: ColumnNet, count: int = 24) -> float:

@@ -1,10 +1,10 @@
-"""The network's reading of an image: it finds the columns, the rest is as in the baseline."""
+"""The network's reading of an image: it finds the columns, filters those that it misses, the rest is the baseline's."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,9 +28,13 @@ from matstudio.modalities.image.reconstruct import Reader, source_checksum
 
 PIXELS_A = (0.04, 0.25)
 """Pixel sizes that the network was trained on, Å."""
+READING = "2"
+"""Version of how the network's answer is read, part of the model's: 1 was without what filters find."""
 _SMALLEST = 48  # canonical pixels
 _NEIGHBOURS = np.hypot(*np.mgrid[-2:3, -2:3]) < 2.3  # cells: columns are 0.4 Å from each other at the least
 _NEAR_A = 6.0
+_APART_A = 1.2  # of a place that filters find from the network's nearest
+_SHARE = 0.1  # of the network's places, the least number of such places that count
 _WIDTH_A = 0.4  # of a column, where there is no pixel size but its width in pixels
 
 
@@ -73,7 +77,9 @@ class Settings:
 
 
 class NetworkFinder:
-    """Columns where the network's heat map has a maximum; a `Finder`.
+    """Columns where the network's heat map has a maximum, and where filters find more; a `Finder`.
+
+    Of a known alloy (`width` given) the network's alone: they only have to give its lattice.
 
     Args:
         net: in evaluation mode.
@@ -116,13 +122,17 @@ class NetworkFinder:
         given = channels(seen, variance, polarity, spectrum)
         xy, heat = places(run(self.net, torch.from_numpy(given)).numpy(), self.settings.threshold)
         xy = xy[vouched(xy, heat >= self.settings.certain)]
+        known = width is not None
         if width is None:
             width = detect.best_width(spectrum, polarity, np.array(detect.WIDTHS_A) / PIXEL_A) * PIXEL_A / pixel
         strange = [n for n, low, high in self.settings.ranges if not low <= statistics(given)[n] <= high]
         if strange:
             notes += (f"unlike the images that the network was trained on: {', '.join(strange)}",)
         least, weakest = (np.full(len(xy), v) for v in (self.settings.least, self.settings.weakest))
-        return Found(from_canonical(xy, pixel), max(width, 0.9), polarity, least, weakest, notes)
+        found = Found(from_canonical(xy, pixel), max(width, 0.9), polarity, least, weakest, notes)
+        if known:
+            return found
+        return joined(found, detect.classical(image, pixel, counts, lambda *_: polarity), _APART_A / pixel)
 
 
 def places(answer: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
@@ -149,8 +159,22 @@ def vouched(xy: np.ndarray, certain: np.ndarray) -> np.ndarray:
     return np.asarray(cKDTree(xy[certain]).query(xy)[0] <= _NEAR_A / PIXEL_A)
 
 
+def joined(found: Found, others: Found, apart: float) -> Found:
+    """The places of `found`, and those of `others` that lie more than `apart` pixels from them.
+
+    Fewer such than a tenth of `found` do not count: they are no kind of column that `found` misses, but what is drawn
+    where a column of a pattern is absent.
+    """
+    if len(found.xy) and len(others.xy):
+        others = others.take(cKDTree(found.xy).query(others.xy)[0] > apart)
+    if not len(others.xy) or len(others.xy) < _SHARE * len(found.xy):
+        return found
+    xy, least, weakest = (np.concatenate([getattr(f, n) for f in (found, others)]) for n in ("xy", "least", "weakest"))
+    return replace(found, xy=xy, least=least, weakest=weakest)
+
+
 class UNet(Reader):
-    """Finds columns with a network trained on simulated images of every kind; implements `Inverse`.
+    """Finds columns with a network trained on simulated images of every kind, and with filters; implements `Inverse`.
 
     Importing this module imports torch. The same frame gives the same bits on one machine: one thread, no chance.
 
@@ -172,7 +196,7 @@ class UNet(Reader):
             net.load_state_dict(tensors)
         except RuntimeError as error:
             raise ValueError(f"{path}: weights do not fit: {str(error).splitlines()[-1].strip()}") from None
-        self.version = facts.get("version", "0")
+        self.version = f"{facts.get('version', '0')}.{READING}"
         settings = Settings.loads(facts.get("settings", "{}"))
         checksum = hashlib.sha256((facts["sha256"] + settings.dumps() + source_checksum()).encode()).hexdigest()
         super().__init__(NetworkFinder(net.eval(), settings), checksum[:16])

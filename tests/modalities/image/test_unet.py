@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from matstudio.domain.frame import Axis, Frame, Kind
+from matstudio.modalities.image.detect import Found
 from matstudio.modalities.image.network import ARCHITECTURE, CELL, STRIDE, ColumnNet, run
-from matstudio.modalities.image.unet import Settings, UNet, places, vouched
+from matstudio.modalities.image.unet import Settings, UNet, joined, places, vouched
 from matstudio.modalities.weights import save_weights
 
 
@@ -70,10 +71,23 @@ def test_a_weak_place_counts_only_near_a_certain_one():
     assert vouched(np.zeros((0, 2)), np.zeros(0, bool)).shape == (0,)
 
 
+def test_filters_add_a_kind_of_column_that_the_network_misses_but_no_single_places():
+    def found(xy: np.ndarray, least: float) -> Found:
+        return Found(xy, 4.0, 1, np.full(len(xy), least), np.zeros(len(xy)))
+
+    ours = found(np.stack(np.meshgrid(np.arange(5), np.arange(4)), -1).reshape(-1, 2) * 30.0, 0.0)
+    theirs = found(np.concatenate([ours.xy + 5.0, ours.xy[:2] + 15.0]), 3.0)
+    both = joined(ours, theirs, 12.0)
+    assert np.array_equal(both.xy, np.concatenate([ours.xy, ours.xy[:2] + 15.0]))
+    assert both.least.tolist() == [0.0] * 20 + [3.0] * 2
+    assert joined(ours, theirs.take(np.arange(21)), 12.0) is ours
+    assert len(joined(ours.take(np.arange(0)), theirs, 12.0).xy) == 22
+
+
 def test_the_same_frame_gives_the_same_bits_and_the_estimate_names_the_weights(weights):
     one, two = UNet(weights)(frame(grid())), UNet(weights)(frame(grid()))
     assert one.model == two.model
-    assert (one.model.name, one.model.version) == ("unet", "7")
+    assert (one.model.name, one.model.version) == ("unet", "7.2")
     assert one.arrays["columns"].tobytes() == two.arrays["columns"].tobytes()
     assert one.arrays["columns_sigma"].shape == one.arrays["columns"].shape
 
