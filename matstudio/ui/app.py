@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 from pathlib import Path
 
 from PySide6.QtCore import QTimer
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 STOP_RUN, KEEP_RUNNING, OPEN_NEXT = 0, 10, 11
 SERVE_MS = 100
 NICE = -5
+SWITCH_S = 0.001  # how long a thread keeps the interpreter from the one that draws and hears the operator
 
 
 def application() -> QApplication:
@@ -101,8 +103,6 @@ def run_studio(
 
 def main(argv: list[str]) -> int:
     """`python -m matstudio.ui RUN_DIRECTORY`."""
-    import sys
-
     if len(argv) != 1:
         print("usage: python -m matstudio.ui RUN_DIRECTORY", file=sys.stderr)
         return 2
@@ -122,6 +122,7 @@ def main(argv: list[str]) -> int:
 def studio(run: Run) -> int:
     """Be the studio of a run until its window is closed; returns what `run_studio` does."""
     processes.set_priority(NICE)
+    sys.setswitchinterval(SWITCH_S)
     run.register(STUDIO, os.getpid())
     try:
         wanted = os.environ.get("MATSTUDIO_THEME", "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QColor, QFontMetricsF, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from matstudio.domain.process import Mode
@@ -77,6 +77,31 @@ class BoxButton(QPushButton):
         text = small.elidedText(self._lines[1], Qt.TextElideMode.ElideRight, self.width() - 20)
         painter.drawText(11, int(top + metrics.height() + small.ascent()), text)
         painter.end()
+
+
+class HaltButton(QPushButton):
+    """Tells of HALT when it is pressed, not when it is let go, and before it or anything else is painted."""
+
+    halted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__("HALT")
+        self._told = False
+        self.clicked.connect(self._clicked)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._told = True
+            self.halted.emit()
+        super().mousePressEvent(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        super().mouseReleaseEvent(event)
+        self._told = False
+
+    def _clicked(self) -> None:
+        if not self._told:  # by the keyboard, or by who helps the operator
+            self.halted.emit()
 
 
 class Banner(QWidget):
@@ -215,15 +240,16 @@ class HeaderView(QFrame):
         row = QHBoxLayout()
         row.setSpacing(8)
         self._rec, self._alarms = BoxButton("Record"), BoxButton("Alarms")
-        self._halt = QPushButton("HALT")
+        self._halt = HaltButton()
         self._halt.setObjectName("halt")
         self._halt.setFont(scaled(self._halt.font(), 1.5, True))
         self._halt.setMinimumSize(96, 46)
         self._halt.setToolTip(f"Make everything safe at once, latched until reset ({keys['halt']})")
         self._halt.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.MinimumExpanding)
-        for button, signal in ((self._rec, self.record), (self._alarms, self.alarms), (self._halt, self.halt)):
+        pressed = (self._rec, self._rec.clicked), (self._alarms, self._alarms.clicked), (self._halt, self._halt.halted)
+        for (button, signal), wanted in zip(pressed, (self.record, self.alarms, self.halt), strict=True):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-            button.clicked.connect(signal)
+            signal.connect(wanted)
             row.addWidget(button)
         return row
 

@@ -103,11 +103,8 @@ class MainWindow(QMainWindow):
     def refresh(self) -> None:
         """Show what is known now."""
         live = self.session.live
-        self._header.show_header(header.present(live))
+        self._show_mode()
         self._banner.set_text(live.simulated)
-        self._safe.set_text(header.safe_line(live))
-        self._process.show_process(process.present(live))
-        self.docks["Process control"].set_line(process.present(live).master)
         self._log.show_alarms(log.alarms(live))
         if self._entries:
             self._log.add(self._entries)
@@ -125,6 +122,15 @@ class MainWindow(QMainWindow):
             self._tell_structure()
             self._counts.show_counts(counts.counts(live, self._stats))
             self._tell_models()
+
+    def _show_mode(self) -> None:
+        """Show what a change of mode changes."""
+        live = self.session.live
+        self._header.show_header(header.present(live))
+        self._safe.set_text(header.safe_line(live))
+        shown = process.present(live)
+        self._process.show_process(shown)
+        self.docks["Process control"].set_line(shown.master)
 
     def set_theme(self, look: Theme) -> None:
         """Change the colours of the whole application."""
@@ -358,7 +364,7 @@ class MainWindow(QMainWindow):
             if self._mode is None:
                 QTimer.singleShot(REFRESH_MS, self, self._prepare)
             self._mode = live.mode
-            self.refresh()
+            self._show_mode()
             self.actions_.refresh()
 
     def _described(self) -> None:

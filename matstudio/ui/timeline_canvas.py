@@ -21,7 +21,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from matstudio.ui.present.happenings import LEVELS, Lane, Shape
+from matstudio.ui.present.happenings import LEVELS, Happening, Lane, Shape
 from matstudio.ui.present.timeline import Mark, Picture, Timeline
 from matstudio.ui.timeline_shapes import MARK, draw_shape, hatched, ink_of
 from matstudio.widgets.colours import Scheme, mix, scheme
@@ -53,6 +53,7 @@ class TimelineCanvas(QWidget):
         self._letters: QFontMetricsF | None = None
         self._gutter = self._least = 0.0
         self._drawn_at = 0.0
+        self._painted_at: tuple[int, Happening | None] | None = None
         self._news, self._rests_until = False, 0.0
         self._drag: str = ""
         self._from = QPointF()
@@ -79,6 +80,14 @@ class TimelineCanvas(QWidget):
         self._news |= news or abs(self.model.now - self._drawn_at) >= self._seconds(1.0)
         if self._news and time.monotonic() >= self._rests_until:
             self.renew()
+
+    def follow(self) -> None:
+        """Show where we are, if that is another pixel than before."""
+        if self._at() != self._painted_at:
+            self.update()
+
+    def _at(self) -> tuple[int, Happening | None]:
+        return round(self._x(self.model.now)), self.model.chosen
 
     def dragging(self) -> bool:
         """Whether the operator holds the scrubber."""
@@ -163,6 +172,7 @@ class TimelineCanvas(QWidget):
             self._draw(self._layer)
             took = time.monotonic() - start
             self._news, self._rests_until = False, start + took + max(_REST_S, _REST * took)
+        self._painted_at = self._at()
         colours, plot = scheme(self.palette()), self._plot()
         painter = QPainter(self)
         painter.drawPixmap(0, 0, self._layer)

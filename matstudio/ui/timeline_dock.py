@@ -136,7 +136,7 @@ class TimelineView(QWidget):
 
     def follow(self) -> None:
         """Show where we are."""
-        self.canvas.update()
+        self.canvas.follow()
         row = self._row()
         if row is None:
             self._rows.clearSelection()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_SAMPLE = 1 << 16
+_SAMPLE = 1 << 14
 
 
 @dataclass(frozen=True)

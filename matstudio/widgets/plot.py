@@ -142,11 +142,11 @@ class LinePlot(GraphView):
         self._marks.update()
 
     def set_line(
-        self, name: str, x: np.ndarray, y: np.ndarray, role: str = "text", width: float = 1.2, dashed: bool = False
+        self, name: str, x: np.ndarray, y: np.ndarray, role: str = "text", width: float = 1.0, dashed: bool = False
     ) -> None:
         """Draw or replace a line through x (N,), y (N,); it is broken where y is not finite."""
         if name not in self._lines:
-            item = pg.PlotDataItem(connect="finite", antialias=True)
+            item = pg.PlotDataItem(connect="finite", antialias=False)
             item.setDownsampling(auto=True, method="peak")
             item.setClipToView(True)
             item.setVisible(name not in self._hidden)

@@ -15,6 +15,7 @@ from matstudio.domain.device import Stream
 from matstudio.domain.frame import Frame
 
 PERIOD_S = 1 / 30
+LAG_S, REST, LONGEST_REST_S = 0.05, 4.0, 0.5  # a window that took longer than this to take a frame is left in peace
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,9 @@ class Tap:
 class FrameWorker(QThread):
     """Drains the rings of all streams in one thread, at most 30 times a second.
 
-    `frame` is emitted in the thread that made the worker. A stream's next frame is read only after its last one was
-    delivered, so that a window that is late skips frames and never queues them.
+    `frame` is emitted in the thread that made the worker, one in each turn of its event loop, so that what the operator
+    does comes in between. A stream's next frame is read only after its last one was delivered, so that a window that is
+    late skips frames and never queues them; one that is later than `LAG_S` gets none for a while.
     """
 
     frame = Signal(object)
@@ -112,6 +114,7 @@ class FrameWorker(QThread):
         self._streams: tuple[Stream, ...] = ()
         self._paused = False
         self._waiting: dict[str, Frame] = {}
+        self._told_at, self._rests_until = 0.0, 0.0
         self._ready.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
     def set_streams(self, streams: tuple[Stream, ...]) -> None:
@@ -133,7 +136,7 @@ class FrameWorker(QThread):
                 start = time.monotonic()
                 with self._lock:
                     streams = self._streams
-                    busy = set(self._waiting)
+                    busy = set(taps) if start < self._rests_until else set(self._waiting)
                     paused = self._paused
                 _follow(taps, streams)
                 if paused:
@@ -143,8 +146,12 @@ class FrameWorker(QThread):
                 fresh = {name: f for name, tap in taps.items() if name not in busy and (f := tap.newest()) is not None}
                 if fresh:
                     with self._lock:
+                        quiet = not self._waiting
                         self._waiting |= fresh
-                    self._ready.emit()
+                        if quiet:
+                            self._told_at = time.monotonic()
+                    if quiet:
+                        self._ready.emit()
                 if start - told >= 0.5:
                     told = start
                     self.stats.emit({name: tap.stats(start) for name, tap in taps.items()})
@@ -161,14 +168,21 @@ class FrameWorker(QThread):
 
     def _deliver(self) -> None:
         with self._lock:
-            names = list(self._waiting)
-        for name in names:
-            with self._lock:
-                frame = self._waiting.get(name)
-            if frame is not None and not self._halt.is_set():
-                self.frame.emit(frame)
-            with self._lock:
-                self._waiting.pop(name, None)
+            name = next(iter(self._waiting), None)
+            frame = None if name is None else self._waiting[name]
+            now = time.monotonic()
+            if (lag := now - self._told_at) > LAG_S:
+                self._rests_until = now + min(REST * lag, LONGEST_REST_S)
+        if name is None:
+            return
+        if not self._halt.is_set():
+            self.frame.emit(frame)
+        with self._lock:
+            self._waiting.pop(name, None)
+            more = bool(self._waiting)
+            self._told_at = time.monotonic()
+        if more:
+            self._ready.emit()
 
 
 def _follow(taps: dict[str, Tap], streams: tuple[Stream, ...]) -> None:

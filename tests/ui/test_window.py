@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QInputDialog, QLabel, QPushButton
 from matstudio.bus.messages import CommandClient
 from matstudio.ui import theme
 from matstudio.ui.actions import Action, Actions
+from matstudio.ui.header import HaltButton
 from matstudio.ui.main_window import MainWindow
 from matstudio.ui.parts import NumberEdit
 from matstudio.ui.theme import Theme
@@ -468,3 +469,18 @@ def test_every_icon_is_there(window: MainWindow):
     for action in window.actions_:
         if action.icon:
             assert not window.actions_.qt(action.id).icon().pixmap(16).isNull(), action.icon
+
+
+def test_halt_acts_when_it_is_pressed_and_once(qtbot):
+    made = HaltButton()
+    qtbot.addWidget(made)
+    told = []
+    made.halted.connect(lambda: told.append(1))
+    qtbot.mousePress(made, Qt.MouseButton.LeftButton)
+    assert told == [1]
+    qtbot.mouseRelease(made, Qt.MouseButton.LeftButton)
+    assert told == [1]
+    made.click()
+    assert told == [1, 1]
+    qtbot.mouseClick(made, Qt.MouseButton.RightButton)
+    assert told == [1, 1]

@@ -314,3 +314,19 @@ def test_what_a_dead_station_was_asked_is_not_done_when_it_comes_back(qtbot, run
             server.stop()
     finally:
         lane.stop()
+
+
+def test_frames_come_one_in_each_turn_and_a_window_that_is_late_gets_none_for_a_while(qapp):
+    worker = FrameWorker()
+    shown = []
+    worker.frame.connect(shown.append)
+    worker._waiting, worker._told_at = {"a": "A", "b": "B"}, time.monotonic()
+    worker._deliver()
+    assert shown == ["A"]
+    assert worker._rests_until == 0.0
+    qapp.processEvents()
+    assert shown == ["A", "B"]
+    worker._waiting, worker._told_at = {"a": "A"}, time.monotonic() - 0.1
+    worker._deliver()
+    assert shown[2:] == ["A"]
+    assert 0.3 < worker._rests_until - time.monotonic() <= 0.5
