@@ -192,13 +192,16 @@ class FrameProcess:
 
 
 def start(module: str, run: Run) -> subprocess.Popen[bytes]:
-    """Start `python -m module RUN_DIRECTORY` in a session of its own, with pipes to and from it."""
+    """Start `python -m module RUN_DIRECTORY`, with pipes to and from it.
+
+    It begins in the session of its device, which waits until the system has loaded it; in one of its own, of less
+    weight, that could take long.
+    """
     return subprocess.Popen(
         [sys.executable, "-m", module, str(run.path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         bufsize=0,
-        start_new_session=True,
         env=os.environ | processes.ONE_THREAD,
     )
 
@@ -210,6 +213,8 @@ def main(maker: Callable[[], Callable[[Order], Frame | None]]) -> None:
         maker: called once; returns what makes the frame of an order.
     """
     processes.die_with_parent()
+    if hasattr(os, "setsid"):
+        os.setsid()
     processes.set_priority(0)  # not the device's, which it has inherited
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     answers = os.dup(1)
