@@ -1,4 +1,4 @@
-"""`matstudio bench twin`: what the twin and the baseline models cost."""
+"""`matstudio bench twin`: what the twin and the models cost."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from matstudio.bus.ring import RingReader
 from matstudio.bus.rundir import DEVICE, Run
 from matstudio.domain.frame import Frame
 from matstudio.instruments.base import Description
-from matstudio.modalities.base import MODALITIES, load
+from matstudio.modalities.base import MODALITIES
 
 SECONDS = 20.0
 
 
 def bench(_: bool = False) -> list[Row]:
-    """CPU of the twin at its default rates, and each baseline's time against the frame period."""
+    """CPU of the twin at its default rates, and each model's time for a frame."""
     run = Run.create("twin", {"seed": 0})
     child = processes.spawn(run, DEVICE, "matstudio.instruments.serve")
     client = CommandClient(run.socket(DEVICE, "cmd"))
@@ -59,7 +59,7 @@ def bench(_: bool = False) -> list[Row]:
         processes.stop(run)
         child.wait()
         run.remove()
-    return rows + [_model(frame) for frame in frames]
+    return rows + [_model(frame, name) for frame in frames for name in MODALITIES[frame.kind].offered()]
 
 
 def _cpu_s(device: psutil.Process) -> float:
@@ -79,9 +79,8 @@ def _describe(client: CommandClient) -> Description:
                 raise
 
 
-def _model(frame: Frame) -> Row:
-    modality = MODALITIES[frame.kind]
-    model = load(next(iter(modality.inverses.values())))()
+def _model(frame: Frame, name: str) -> Row:
+    model = MODALITIES[frame.kind].inverse(name)
     model(frame)
     seconds = []
     for _ in range(3):
@@ -89,4 +88,4 @@ def _model(frame: Frame) -> Row:
         model(frame)
         seconds.append(time.perf_counter() - start)
     best = float(np.min(seconds))
-    return Row(f"baseline-{frame.kind}", f"baseline, {frame.kind}", best, "s", "0.5 s", best / 0.5, ("<=", 1.0))
+    return Row(f"{name}-{frame.kind}", f"{name}, {frame.kind}", best, "s", "0.5 s", best / 0.5, ("<=", 1.0))

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
+from matstudio.cli.main import main
 from matstudio.modalities.image.predict import predict_image
 
 
@@ -79,3 +80,19 @@ def test_needs_neither_torch_nor_qt() -> None:
         "sys.exit(any(m in sys.modules for m in ('torch', 'PySide6', 'pymatgen', 'h5py')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_command_runs_the_network_and_refuses_an_unknown_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_set(tmp_path / "s.h5", {"a": spots(), "b": np.full((64, 64), 1.0)})
+    command = ["predict", "image", str(tmp_path / "s.h5"), "--out", str(tmp_path / "p.npz"), "--model"]
+    assert main([*command, "unit"]) == 2
+    said = capsys.readouterr().err
+    assert "image has no model 'unit', only baseline, unet" in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "p.npz").exists()
+    assert main([*command, "unet"]) == 0
+    with np.load(tmp_path / "p.npz") as answer:
+        assert np.abs(np.sort(answer["a"][:, 1]) - np.repeat([20, 45, 70, 95], 4)).max() < 0.5
+        assert answer["b"].shape == (0, 2)
