@@ -6,6 +6,7 @@ import contextlib
 import logging
 import math
 import os
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -28,6 +29,9 @@ log = logging.getLogger(__name__)
 
 REST = 2.0
 """Seconds that a stream's model rests for each second that it took: no stream has more than a third of a core."""
+
+SWITCH_S = 5e-4
+"""Seconds after which a thread that loads a model lets the loop go on, which an analysis needs hundreds of times."""
 
 
 class Loading:
@@ -277,6 +281,7 @@ def main(run: Run, stop: threading.Event) -> None:
     """Body of the process: runs until `stop` is set, at low priority."""
     if hasattr(os, "nice"):
         os.nice(5)
+    sys.setswitchinterval(SWITCH_S)
     host = ModelHost(run)
     try:
         while not stop.is_set():
