@@ -130,7 +130,7 @@ def test_frozen_turns_the_heater_off_and_gone_ends_the_process(bench):
     assert processes.wait_for(lambda: twin.heater() == 0.0, 1)
     assert twin.device.state["locked"] == "the device hung"
     off = twin.device.state["locked_at"]  # in the twin's own time, told as soon as it speaks again
-    assert 0.3 < off - before
+    assert off - before > 0.3
     assert off - after < 0.6
     assert processes.wait_for(lambda: twin.rings["spectrum"].written > 0, 3)
     assert twin.rings["image"].written == 0
