@@ -72,6 +72,7 @@ class MainWindow(QMainWindow):
         self._mode: Mode | None = None
         self._failed = ""
         self._refused: dict[str, str] = {}
+        self._device_errors: list[object] = []
         self._drawn = -math.inf
         self._had_structure = False
         self._entries: list[log.Entry] = []
@@ -360,6 +361,8 @@ class MainWindow(QMainWindow):
             live.estimates.clear()
         elif topic == "state" and live.state is not None and live.state.structure is not None:
             self._show_structure(live.state.structure)
+        elif topic == "readings":
+            self._tell_device()
         elif topic == "status" and self._mode != live.mode:
             if self._mode is None:
                 QTimer.singleShot(REFRESH_MS, self, self._prepare)
@@ -378,6 +381,14 @@ class MainWindow(QMainWindow):
             self.set_colormap(self.colormap)
             self.actions_.add(menu.dock_action(stream.title, dock))
         self._stage.suit(description, structure=self._had_structure)
+
+    def _tell_device(self) -> None:
+        """New lines of what the device could not do; a device that finds ever new ones is heard for the first 100."""
+        errors = self.session.live.device_state.get("errors")
+        for error in errors if isinstance(errors, list | tuple) else ():
+            if error not in self._device_errors and len(self._device_errors) < 100:
+                self._device_errors.append(error)
+                self.tell(f"device: {str(error)[:200]}")
 
     def _logged(self, new: Sequence[Mapping[str, Any]]) -> None:
         """Events of the audit log; what has just become of a process is shown above too."""

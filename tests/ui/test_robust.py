@@ -167,3 +167,16 @@ def test_ten_thousand_entries_and_a_flood_of_messages_hold_nothing_up(window: Ma
     assert len(window._log.event_rows()) == 1000
     assert busy.longest < 0.25
     assert used < 0.7 * (time.monotonic() - start)
+
+
+def test_what_the_device_lost_is_told_once(window: MainWindow, fake: FakeRun, qtbot):
+    fake.silent = True
+    for errors in (["frames: their process ended with -9 and is started again"], 3, None, [[1], "x" * 10_000]):
+        window.session._take("readings", {"t": 1.0, "readings": (), "state": {"errors": errors}})
+        window.session._take("readings", {"t": 1.1, "readings": (), "state": {"errors": errors}})
+    told = [entry.text for entry in window._entries if entry.text.startswith("device: ")]
+    died = "device: frames: their process ended with -9 and is started again"
+    assert told == [died, "device: [1]", "device: " + 200 * "x"]
+    for i in range(300):
+        window.session._take("readings", {"t": 2.0, "readings": (), "state": {"errors": [f"another {i}"]}})
+    assert len([entry for entry in window._entries if entry.text.startswith("device: ")]) == 100
