@@ -22,6 +22,8 @@ from matstudio.cli.main import CheckFailed, UsageError
 from matstudio.cli.report import Watcher
 from matstudio.cli.supervise import KEEP_RUNNING, MODULES, OPEN_NEXT, Supervisor
 
+_ASKED = (signal.SIGTERM, signal.SIGINT)
+"""A studio that these end before it listens was asked to close; one that ends by any other signal crashed."""
 _START_S = 60.0
 """A run that is shorter than its start lasts until every process has done something, this long at most."""
 
@@ -151,7 +153,7 @@ def _loop(the_run: Run, arguments: argparse.Namespace, stop: threading.Event, fo
                     break
                 code = supervisor.studio_exit()
                 if windowed and code is not None:
-                    keep = code == KEEP_RUNNING or code < 0
+                    keep = code == KEEP_RUNNING or (code < 0 and -code not in _ASKED)
                     if not keep:
                         stop.set()  # by a person, as with Ctrl+C
                         files = _chosen(the_run) if code == OPEN_NEXT else ""

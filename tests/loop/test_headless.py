@@ -150,3 +150,19 @@ def test_a_window_that_is_closed_ends_its_run(loop, runtime: Path):
     assert one.left() == []
     assert not any(psutil.pid_exists(pid) for pid in one.pids.values())
     assert list(runtime.iterdir()) == []
+
+
+@pytest.mark.timeout(150)
+def test_a_window_that_is_ended_before_it_listens_ends_its_run(runtime: Path):
+    child = subprocess.Popen(
+        [sys.executable, "-m", "matstudio", "run"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert processes.wait_for(lambda: (r := current_run()) is not None and r.process(STUDIO) is not None, 60)
+        os.kill(current_run().process(STUDIO).pid, signal.SIGTERM)
+        _, err = child.communicate(timeout=60)
+        assert (child.returncode, err) == (0, "")
+        assert list(runtime.iterdir()) == []
+    finally:
+        child.kill()
+        child.communicate()
