@@ -10,5 +10,5 @@ screen=(xvfb-run -a -s "-screen 0 1600x1000x24 +extension GLX")
 if [ $# -gt 0 ]; then exec "${screen[@]}" "$venv/bin/python" -m pytest "$@"; fi
 "${screen[@]}" "$venv/bin/python" -m pytest -q
 say "the window's tests once more, without a display"
-env -u DISPLAY -u WAYLAND_DISPLAY QT_QPA_PLATFORM=offscreen "$venv/bin/python" -m pytest -q tests/widgets tests/ui \
-  tests/workers tests/modalities/test_viewers.py
+env -u DISPLAY -u WAYLAND_DISPLAY QT_QPA_PLATFORM=offscreen "$venv/bin/python" -m pytest -q tests/widgets \
+  tests/ui/test_window.py tests/ui/test_structure_dock.py tests/modalities/test_viewers.py
