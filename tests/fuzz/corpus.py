@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from sample_files import OWN
+from sample_files import CIF, OWN, POSCAR
 from sample_session import DESCRIPTION, image, spectrum
 
 LARGEST = 1_600_000  # bytes of a real file
@@ -76,24 +76,6 @@ MSA = (
     + "\n".join(f"{4066.0 - i * i}," for i in range(20))
     + "\n#ENDOFDATA   :\n"
 )
-CIF = """data_Cu
-_cell_length_a 3.6
-_cell_length_b 3.6
-_cell_length_c 3.6
-_cell_angle_alpha 90
-_cell_angle_beta 90
-_cell_angle_gamma 90
-_symmetry_space_group_name_H-M 'P 1'
-loop_
-_atom_site_label
-_atom_site_type_symbol
-_atom_site_fract_x
-_atom_site_fract_y
-_atom_site_fract_z
-Cu1 Cu 0 0 0
-Au1 Au 0.5 0.5 0
-"""
-POSCAR = "CuAu\n1.0\n3.6 0 0\n0 3.6 0\n0 0 3.6\nCu Au\n1 1\ndirect\n0 0 0\n0.5 0.5 0\n"
 RPL = (
     "key\tvalue\nwidth\t6\nheight\t5\ndepth\t1\noffset\t0\ndata-length\t2\ndata-type\tunsigned\n"
     "byte-order\tlittle-endian\nrecord-by\tdont-care\n"

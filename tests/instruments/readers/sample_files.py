@@ -12,6 +12,24 @@ X = np.round(np.arange(20.0, 30.0, 0.1), 4)
 Y = np.round(100 + 50 * np.exp(-((X - 25) ** 2)), 3)
 E_STEPS = np.concatenate([np.arange(8900.0, 8950, 10), np.arange(8950.0, 9000, 1)])
 MU = np.round(1 / (1 + np.exp(-(E_STEPS - 8980) / 3)), 6)
+CIF = """data_Cu
+_cell_length_a 3.6
+_cell_length_b 3.6
+_cell_length_c 3.6
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+_symmetry_space_group_name_H-M 'P 1'
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+Cu1 Cu 0 0 0
+Au1 Au 0.5 0.5 0
+"""
+POSCAR = "CuAu\n1.0\n3.6 0 0\n0 3.6 0\n0 0 3.6\nCu Au\n1 1\ndirect\n0 0 0\n0.5 0.5 0\n"
 
 
 def rows(*columns: np.ndarray, gap: str = " ") -> str:

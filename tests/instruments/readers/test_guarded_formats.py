@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sample_files import CIF, POSCAR
 
 from matstudio.domain.clock import RealClock
 from matstudio.domain.frame import Kind
@@ -126,28 +127,9 @@ def test_nexus_default_signal_axes_and_series(tmp_path):
     np.testing.assert_allclose(series.times, [0, 1, 2])
 
 
-CIF = """data_Cu
-_cell_length_a 3.6
-_cell_length_b 3.6
-_cell_length_c 3.6
-_cell_angle_alpha 90
-_cell_angle_beta 90
-_cell_angle_gamma 90
-_symmetry_space_group_name_H-M 'P 1'
-loop_
-_atom_site_label
-_atom_site_type_symbol
-_atom_site_fract_x
-_atom_site_fract_y
-_atom_site_fract_z
-Cu1 Cu 0 0 0
-Au1 Au 0.5 0.5 0
-"""
-
-
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("a.cif", CIF), ("POSCAR", "CuAu\n1.0\n3.6 0 0\n0 3.6 0\n0 0 3.6\nCu Au\n1 1\ndirect\n0 0 0\n0.5 0.5 0\n")],
+    [("a.cif", CIF), ("POSCAR", POSCAR)],
 )
 def test_structures(tmp_path, name, text):
     (tmp_path / name).write_text(text)
