@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
@@ -17,7 +17,10 @@ _LARGEST = 256 << 20
 
 
 def save_weights(path: Path, tensors: Mapping[str, torch.Tensor], facts: Mapping[str, str]) -> str:
-    """Write weights, whole or not at all; the checksum of their bytes is added to the facts and returned.
+    """Write weights, whole or not at all.
+
+    The checksum of the tensors' bytes ("sha256") is added to the facts, and returned, and so is one of the header
+    ("header"), so that a changed byte is found wherever it is.
 
     Args:
         path: a file that may stand there already.
@@ -26,9 +29,11 @@ def save_weights(path: Path, tensors: Mapping[str, torch.Tensor], facts: Mapping
     """
     from safetensors.torch import save
 
-    checksum = hashlib.sha256(_split(save(dict(tensors)), path)[1]).hexdigest()
+    header, body = _split(save(dict(tensors)), path)
+    checksum = hashlib.sha256(body).hexdigest()
+    header["__metadata__"] = facts = dict(facts) | {"sha256": checksum}
     part = path.with_name(path.name + ".part")
-    part.write_bytes(save(dict(tensors), metadata=dict(facts) | {"sha256": checksum}))
+    part.write_bytes(save(dict(tensors), metadata=facts | {"header": _digest(header)}))
     part.replace(path)
     return checksum
 
@@ -48,25 +53,30 @@ def load_weights(path: Path, architecture: str) -> tuple[dict[str, torch.Tensor]
         data = path.read_bytes()
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from None
-    facts, body = _split(data, path)
+    header, body = _split(data, path)
+    facts = header["__metadata__"]
+    if facts.pop("header", None) != _digest(header) or hashlib.sha256(body).hexdigest() != facts.get("sha256"):
+        raise ValueError(f"{path}: damaged: its bytes do not give the checksums in its header")
     if facts.get("architecture") != architecture:
         raise ValueError(f"{path}: weights of {facts.get('architecture', 'an unknown network')}, not of {architecture}")
-    if hashlib.sha256(body).hexdigest() != facts.get("sha256"):
-        raise ValueError(f"{path}: damaged: its bytes do not give the checksum in its header")
     try:
         return load(data), facts
     except SafetensorError as error:
         raise ValueError(f"{path}: damaged: {error}") from None
 
 
-def _split(data: bytes, path: Path) -> tuple[dict[str, str], bytes]:
-    """The facts in the header of a safetensors file, and the bytes behind the header."""
+def _split(data: bytes, path: Path) -> tuple[dict[str, Any], bytes]:
+    """The header of a safetensors file, with the facts as "__metadata__", and the bytes behind it."""
     size = int.from_bytes(data[:8], "little")
     try:
         if len(data) < 8 + size:
             raise ValueError("cut short")
-        header = json.loads(data[8 : 8 + size])
-        facts = header.get("__metadata__", {})
-        return {str(k): str(v) for k, v in facts.items()}, data[8 + size :]
-    except (ValueError, AttributeError, RecursionError) as error:
+        header: dict[str, Any] = dict(json.loads(data[8 : 8 + size]))
+        header["__metadata__"] = {str(k): str(v) for k, v in header.get("__metadata__", {}).items()}
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path}: no safetensors file: {error}") from None
+    return header, data[8 + size :]
+
+
+def _digest(header: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(header, sort_keys=True).encode()).hexdigest()

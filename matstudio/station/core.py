@@ -97,9 +97,9 @@ class Station:
         now = self.clock.now()
         gap, self._cycled_at = (now - self._cycled_at) / max(1.0, self._speed), now
         self._cycle += 1
-        self._poll(now)
         if gap > modes.STALL_S and self.mode in modes.DRIVING:  # the device's watchdog may have acted: no one resumes
             self._event(Event.STALL, "station", f"{Event.STALL} for {gap:.1f} s")
+        self._poll(now)
         if self._description is not None:  # who does not know the device yet does not keep its watchdog quiet
             self._ask("heartbeat", lambda: self.device.heartbeat(now))
         self._watch_clients()

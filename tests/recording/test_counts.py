@@ -9,10 +9,10 @@ from pathlib import Path
 
 import h5py
 import pytest
-from witness import STREAMS, Witness
+from witness import STREAMS, Witness, end
 
 from matstudio.bus.messages import CommandClient, CommandError
-from matstudio.bus.processes import spawn, stop, wait_for
+from matstudio.bus.processes import spawn, wait_for
 from matstudio.bus.ring import RingReader
 from matstudio.bus.rundir import DEVICE, MODELHOST, RECORDER, STUDIO, Run, current_run
 from matstudio.recording.tally import Tally, total
@@ -118,15 +118,7 @@ def test_all_counts_of_a_run_add_up(tmp_path: Path):
         for ring in rings.values():
             ring.close()
     finally:
-        child.kill()
-        child.wait()
-        if witness is not None:
-            stop(run)
-            witness.close()
-            run.remove()
-        if studio is not None:
-            studio.kill()
-            studio.wait()
+        end(child, witness, studio)
     facts = json.loads(report.read_text())
     assert facts["problems"] == []
     files = sorted(

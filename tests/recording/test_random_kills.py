@@ -12,7 +12,7 @@ from pathlib import Path
 
 import h5py
 import pytest
-from witness import STREAMS, Witness, lost, opens_plainly, unexplained
+from witness import STREAMS, Witness, end, lost, opens_plainly, unexplained
 
 from matstudio.bus.messages import CommandClient, CommandError
 from matstudio.bus.processes import spawn, stop, wait_for
@@ -234,15 +234,7 @@ def kill_each(folder: Path, dice: random.Random) -> float:
         assert all(f"{name} ended with -9 and is started again" in log for name in (DEVICE, STATION, MODELHOST)), log
         return max(0.0, lost(files, witness, at))
     finally:
-        launcher.kill()
-        launcher.wait()
-        if run is not None:
-            stop(run)
-            witness.close()
-            run.remove()
-        if studio is not None:
-            studio.kill()
-            studio.wait()
+        end(launcher, witness, studio)
 
 
 @pytest.mark.timeout(3600)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ import h5py
 import hdf5plugin  # noqa: F401  (registers the filter)
 import numpy as np
 
+from matstudio.bus.processes import stop
 from matstudio.bus.ring import RingError, RingReader
 from matstudio.bus.rundir import Run
 from matstudio.session.reader import Session
@@ -140,3 +142,16 @@ def unexplained(files: list[Path], witness: Witness) -> tuple[list[str], int]:
         if strange:
             problems.append(f"{key}: #{strange[:3]} were never written")
     return problems, told
+
+
+def end(launcher: subprocess.Popen, witness: Witness | None, studio: subprocess.Popen | None) -> None:
+    """End all that is left of a run, in whatever state it is."""
+    launcher.kill()
+    launcher.wait()
+    if witness is not None:
+        stop(witness.run)
+        witness.close()
+        witness.run.remove()
+    if studio is not None:
+        studio.kill()
+        studio.wait()

@@ -73,7 +73,9 @@ def test_tap_attaches_to_a_ring_that_was_replaced(run: Run):
     tap.close()
 
 
-def test_paused_views_skip_all_but_the_newest(qtbot, run: Run):
+@pytest.fixture
+def followed(qtbot, run: Run):
+    """A ring, the worker that follows it, the numbers of the frames that it brings, and its counts."""
     writer = RingWriter(run.ring("image"), 512, slots=8)
     worker = FrameWorker()
     got: list[int] = []
@@ -82,22 +84,25 @@ def test_paused_views_skip_all_but_the_newest(qtbot, run: Run):
     worker.stats.connect(stats.update)
     worker.set_streams((stream(run),))
     worker.start()
-    try:
-        writer.write(frame(0))
-        qtbot.waitUntil(lambda: got == [0], timeout=3000)
-        worker.set_paused(True)
-        qtbot.wait(100)
-        for seq in range(1, 21):
-            writer.write(frame(seq))
-        qtbot.waitUntil(lambda: stats.get("image") is not None and stats["image"].skipped == 19, timeout=3000)
-        assert got == [0]
-        worker.set_paused(False)
-        qtbot.waitUntil(lambda: got == [0, 20], timeout=3000)
-        qtbot.waitUntil(lambda: stats["image"].received == 21, timeout=3000)
-        assert (stats["image"].shown, stats["image"].skipped) == (2, 19)
-    finally:
-        worker.stop()
-        writer.close()
+    yield writer, worker, got, stats
+    worker.stop()
+    writer.close()
+
+
+def test_paused_views_skip_all_but_the_newest(qtbot, followed):
+    writer, worker, got, stats = followed
+    writer.write(frame(0))
+    qtbot.waitUntil(lambda: got == [0], timeout=3000)
+    worker.set_paused(True)
+    qtbot.wait(100)
+    for seq in range(1, 21):
+        writer.write(frame(seq))
+    qtbot.waitUntil(lambda: stats.get("image") is not None and stats["image"].skipped == 19, timeout=3000)
+    assert got == [0]
+    worker.set_paused(False)
+    qtbot.waitUntil(lambda: got == [0, 20], timeout=3000)
+    qtbot.waitUntil(lambda: stats["image"].received == 21, timeout=3000)
+    assert (stats["image"].shown, stats["image"].skipped) == (2, 19)
 
 
 def test_frames_are_delivered_in_the_window_s_thread(qtbot, run: Run):
@@ -123,26 +128,15 @@ def test_frames_are_delivered_in_the_window_s_thread(qtbot, run: Run):
             writer.close()
 
 
-def test_a_window_that_is_late_skips_frames_and_queues_none(qtbot, run: Run):
-    writer = RingWriter(run.ring("image"), 512, slots=8)
-    worker = FrameWorker()
-    got: list[int] = []
-    stats = {}
-    worker.frame.connect(lambda f: got.append(f.seq))
-    worker.stats.connect(stats.update)
-    worker.set_streams((stream(run),))
-    worker.start()
-    try:
-        for seq in range(60):
-            writer.write(frame(seq))
-            time.sleep(0.01)  # the window's thread is busy: nothing is taken
-        assert got == []
-        qtbot.waitUntil(lambda: 59 in got, timeout=3000)
-        assert len(got) <= 3
-        qtbot.waitUntil(lambda: stats.get("image") is not None and stats["image"].skipped >= 50, timeout=3000)
-    finally:
-        worker.stop()
-        writer.close()
+def test_a_window_that_is_late_skips_frames_and_queues_none(qtbot, followed):
+    writer, _worker, got, stats = followed
+    for seq in range(60):
+        writer.write(frame(seq))
+        time.sleep(0.01)  # the window's thread is busy: nothing is taken
+    assert got == []
+    qtbot.waitUntil(lambda: 59 in got, timeout=3000)
+    assert len(got) <= 3
+    qtbot.waitUntil(lambda: stats.get("image") is not None and stats["image"].skipped >= 50, timeout=3000)
 
 
 def status(cycle: int) -> dict[str, object]:
