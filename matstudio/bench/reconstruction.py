@@ -22,7 +22,7 @@ from matstudio.instruments.twin.plant import (
     SENSOR_NOISE_K,
 )
 from matstudio.instruments.twin.specimen import Specimen
-from matstudio.modalities.base import MODALITIES, load
+from matstudio.modalities.base import modality
 
 GRID = tuple(round(0.1 * i, 1) for i in range(11))
 SEEDS, SEEDS_ANTIPHASE = 10, 4
@@ -79,7 +79,7 @@ class Microscope:
     """The twin's three detectors and the baseline of each, on one specimen after the other."""
 
     def __init__(self, kinds: Iterable[Kind] = tuple(Kind)) -> None:
-        self._parts = [(TwinDetector(k), load(next(iter(MODALITIES[k].inverses.values())))()) for k in kinds]
+        self._parts = [(TwinDetector(k), modality(k).inverse("baseline")) for k in kinds]
 
     def sample(self, case: Case) -> Sample:
         """Look at a case with each detector once."""

@@ -15,7 +15,7 @@ from matstudio.bus.ring import RingReader
 from matstudio.bus.rundir import DEVICE, Run
 from matstudio.domain.frame import Frame
 from matstudio.instruments.base import Description
-from matstudio.modalities.base import MODALITIES
+from matstudio.modalities.base import modality
 
 SECONDS = 20.0
 
@@ -59,7 +59,7 @@ def bench(_: bool = False) -> list[Row]:
         processes.stop(run)
         child.wait()
         run.remove()
-    return rows + [_model(frame, name) for frame in frames for name in MODALITIES[frame.kind].offered()]
+    return rows + [_model(frame, name) for frame in frames for name in modality(frame.kind).offered()]
 
 
 def _cpu_s(device: psutil.Process) -> float:
@@ -80,7 +80,7 @@ def _describe(client: CommandClient) -> Description:
 
 
 def _model(frame: Frame, name: str) -> Row:
-    model = MODALITIES[frame.kind].inverse(name)
+    model = modality(frame.kind).inverse(name)
     model(frame)
     seconds = []
     for _ in range(3):

@@ -1,4 +1,5 @@
-"""Small text files that people write, or that a crash may have left in any state: settings, layouts, limits."""
+"""Small text files that people write, or that a crash may have left in any state: settings, layouts, limits; and the
+folder where they lie."""
 
 from __future__ import annotations
 
@@ -8,6 +9,16 @@ from pathlib import Path
 
 MOST = 1 << 20
 """Bytes; what is larger is no file of ours."""
+
+
+def config_folder() -> Path:
+    """The user's configuration: MATSTUDIO_CONFIG, or `platformdirs.user_config_path`."""
+    override = os.environ.get("MATSTUDIO_CONFIG")
+    if override:
+        return Path(override)
+    import platformdirs
+
+    return platformdirs.user_config_path("matstudio")
 
 
 def read_small(path: Path) -> str:

@@ -11,9 +11,8 @@ import itertools
 import math
 import re
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
-from enum import Enum
 from typing import Any
 
 import msgpack
@@ -21,7 +20,7 @@ import numpy as np
 
 from matstudio.domain.device import Actuator, Description, Stream
 from matstudio.domain.estimate import Estimate, FrameRef, MaterialState, Model, Quantity
-from matstudio.domain.frame import Axis, Frame, Kind
+from matstudio.domain.frame import Axis, Frame, kind_named
 from matstudio.domain.process import Limits, Quality, Reading, Setpoint
 from matstudio.domain.structure import SiteModel
 from matstudio.domain.typed import field_types, wrong
@@ -45,9 +44,9 @@ VALUES: dict[str, type] = {
         SiteModel,
     )
 }
-_ENUMS: dict[tuple[str, str], type[Enum]] = {
-    ("Frame", "kind"): Kind,
-    ("Stream", "kind"): Kind,
+_NAMED: dict[tuple[str, str], Callable[[str], str]] = {
+    ("Frame", "kind"): kind_named,
+    ("Stream", "kind"): kind_named,
     ("Reading", "quality"): Quality,
 }
 _ARRAY = 1
@@ -100,9 +99,9 @@ def _object(pairs: dict[Any, Any]) -> Any:
     cls = VALUES.get(name) if isinstance(name, str) else None
     if cls is None:
         raise WireError(f"unknown value {reprlib.repr(name)}")
-    for (owner, key), enum in _ENUMS.items():
+    for (owner, key), named in _NAMED.items():
         if owner == name and key in pairs:
-            pairs[key] = enum(pairs[key])
+            pairs[key] = named(pairs[key])
     types = field_types(cls)
     for key, value in pairs.items():
         found = wrong(value, types[key]) if key in types else ""

@@ -40,11 +40,10 @@ def simulate(arguments: argparse.Namespace) -> None:
 def predict(arguments: argparse.Namespace) -> None:
     """Run a model over an evaluation set."""
     images, out = existing(arguments.set), writable(arguments.out)
-    from matstudio.domain.frame import Kind
-    from matstudio.modalities.base import MODALITIES
+    from matstudio.modalities.base import modality
     from matstudio.modalities.image.predict import predict_image
 
-    model = MODALITIES[Kind(arguments.modality)].inverse(arguments.model)
+    model = modality(arguments.modality).inverse(arguments.model)
 
     def progress(done: int, total: int) -> None:
         print(f"\r{done}/{total}", end="" if done < total else "\n", file=sys.stderr, flush=True)

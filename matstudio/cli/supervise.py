@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import subprocess
 import sys
 import time
@@ -105,12 +106,16 @@ class Supervisor:
         self.tell(f"{name} was silent for {silence:.0f} s{where} and is killed")
         child.kill()
         child.wait()
+        self._blame(name, at, "hung")
+
+    def _blame(self, name: str, at: tuple[str, str] | None, did: str) -> None:
+        """Leave a model out at which its process hung, or died, twice in a row."""
         forget(self._run)
         self._hung = [one for one in (*self._hung, at) if one and one == at]
         if at and len(self._hung) == _HANGS:
             self._hung = []
             Choices(self._run).leave_out(*at)
-            self.tell(f"model {at[1]} hung {_HANGS} times on {at[0]}: left out until it is chosen again", alarm=name)
+            self.tell(f"model {at[1]} {did} {_HANGS} times on {at[0]}: left out until it is chosen again", alarm=name)
 
     def _again(self, name: str, code: int, now: float) -> None:
         starts = self._starts[name]
@@ -120,7 +125,10 @@ class Supervisor:
             self.problems.append(f"{line}: {self._last_words(name)}")
             self.tell(self.problems[-1], alarm=name)
             return
-        self.tell(f"{name} ended with {code} and is started again")
+        at = doing(self._run) if name in DEADLINE_S and code != -signal.SIGKILL else None
+        self.tell(f"{name} ended with {code}{f' at model {at[1]} on {at[0]}' if at else ''} and is started again")
+        if at:
+            self._blame(name, at[:2], "ended its process")
         self._silent.discard(name)
         self.restarted[name] = self.restarted.get(name, 0) + 1
         self.start(name)

@@ -29,14 +29,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from matstudio.bus.textfile import read_small
+from matstudio.bus.textfile import config_folder, read_small
 from matstudio.control.gate import Interlock
 from matstudio.control.pid import Tuning
 from matstudio.domain.process import Limits
@@ -89,13 +88,8 @@ DEFAULTS = Settings(DEFAULT_LIMITS)
 
 
 def limits_path() -> Path:
-    """Where the file lies: limits.toml in MATSTUDIO_CONFIG, or in `platformdirs.user_config_path`."""
-    override = os.environ.get("MATSTUDIO_CONFIG")
-    if override:
-        return Path(override) / "limits.toml"
-    import platformdirs
-
-    return platformdirs.user_config_path("matstudio") / "limits.toml"
+    """Where the file lies: limits.toml in the configuration."""
+    return config_folder() / "limits.toml"
 
 
 def load_settings(path: Path | None = None) -> Settings:

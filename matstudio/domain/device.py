@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from matstudio.domain.frame import Kind
+from matstudio.domain.frame import KIND
 from matstudio.domain.process import Limits
 
 _MOST, _LONGEST = 256, 100
@@ -26,7 +26,7 @@ class Stream:
     """
 
     name: str
-    kind: Kind
+    kind: str
     ring: str
     rate: float
     title: str
@@ -84,6 +84,8 @@ class Description:
             if not low <= high:
                 raise ValueError(f"reading {name}: range {low} to {high}")
         for stream in self.streams:
+            if not KIND.fullmatch(stream.kind):
+                raise ValueError(f"stream {stream.name}: {stream.kind[:40]!r} is no kind")
             if not 0 <= stream.rate < math.inf:
                 raise ValueError(f"stream {stream.name}: {stream.rate} frames per second")
         for actuator in self.actuators:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,13 +11,33 @@ from typing import Any
 
 import numpy as np
 
+KIND = re.compile(r"[a-z][a-z0-9_]{0,30}")
+"""What a kind is called."""
+
 
 class Kind(StrEnum):
-    """What a stream shows; the modality that knows how to treat it has the same name."""
+    """What a stream shows; the modality that knows how to treat it has the same name.
+
+    These are the kinds of MatStudio's own modalities. A plugin's is another word: wherever a kind is stated, it is a
+    `str` that `KIND` allows.
+    """
 
     IMAGE = "image"
     DIFFRACTION = "diffraction"
     SPECTRUM = "spectrum"
+
+
+def kind_named(text: str) -> str:
+    """The kind of that name, a `Kind` where it is one of ours.
+
+    Raises:
+        ValueError: it is no name of a kind.
+    """
+    if text in tuple(Kind):
+        return Kind(text)
+    if not KIND.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is no kind of stream")
+    return text
 
 
 @dataclass(frozen=True)
@@ -66,7 +87,7 @@ class Frame:
     """
 
     stream: str
-    kind: Kind
+    kind: str
     seq: int
     data: np.ndarray
     axes: tuple[Axis, ...]

@@ -19,7 +19,6 @@ from matstudio.bus import processes
 from matstudio.bus.messages import CommandServer, Handler, Publisher, Silence
 from matstudio.bus.ring import RingWriter
 from matstudio.bus.rundir import DEVICE, Run
-from matstudio.domain.frame import Kind
 from matstudio.domain.process import Reading
 from matstudio.instruments.base import Description, Stream
 from matstudio.instruments.frames import FrameProcess, Frames, FrameThread, Job, Order
@@ -43,7 +42,7 @@ class Output:
     """
 
     name: str
-    kind: Kind
+    kind: str
     rate: float
     title: str
     frame_bytes: int

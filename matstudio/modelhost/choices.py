@@ -58,12 +58,19 @@ class Choices:
 
 
 class NoModel:
-    """What a stream has whose models were all left out: it says so of every frame."""
+    """What a stream has that no model reads.
+
+    Args:
+        why: what it says of every frame, one line.
+    """
 
     name, version = "none", "0"
 
+    def __init__(self, why: str) -> None:
+        self._why = why
+
     def __call__(self, frame: Frame) -> Estimate:
-        raise ValueError("its models hung and were left out; choose one to try again")
+        raise ValueError(self._why)
 
 
 class Doing:

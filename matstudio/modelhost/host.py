@@ -22,7 +22,7 @@ from matstudio.domain.process import Reading, newest
 from matstudio.fusion.inverse_variance import MAX_AGE_S, fuse
 from matstudio.fusion.order import with_boundaries
 from matstudio.instruments.base import Description, Stream
-from matstudio.modalities.base import MODALITIES, Inverse
+from matstudio.modalities.base import Inverse, modalities, modality
 from matstudio.modelhost.choices import Choices, Doing, NoModel
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Loading:
 
     def _load(self, stream: Stream) -> None:
         try:
-            self.model = MODALITIES[stream.kind].inverse(self.name)
+            self.model = modality(stream.kind).inverse(self.name)
         except Exception as error:  # noqa: BLE001  a model is a guest: whatever it raises is shown
             self.error = f"{self.name}: {str(error) or type(error).__name__}".splitlines()[0]
             log.warning("%s: %s", stream.name, self.error)
@@ -252,13 +252,16 @@ class ModelHost:
         self._attached = True
 
     def _choices(self) -> Mapping[str, Any]:
-        return {name: MODALITIES[feed.stream.kind].offered() for name, feed in self._feeds.items()}
+        return {name: _offered(feed.stream) for name, feed in self._feeds.items()}
 
     def _use(self, stream: str, model: str) -> None:
         feed = self._feeds.get(stream)
         if feed is None:
             raise CommandError(f"no stream {stream!r}")
-        offered = MODALITIES[feed.stream.kind].offered()
+        offered = _offered(feed.stream)
+        if model == NoModel.name:  # a person has switched its plugin off
+            feed.model, feed.loading = NoModel("no model reads it"), None
+            return
         if model not in offered:
             raise CommandError(f"{feed.stream.kind} has no model {model!r}, only {', '.join(offered)}")
         feed.loading, feed.refused = Loading(feed.stream, model), ""
@@ -268,13 +271,32 @@ class ModelHost:
 
         Until that is loaded, and where it cannot be, the first model that the stream is offered stands in.
         """
-        modality = MODALITIES[stream.kind]
-        offered = modality.offered()
+        offered = _offered(stream)
         name, stand_in = self._chosen.model(stream.name, offered), self._chosen.model(stream.name, offered[:1])
-        feed = Feed(stream, modality.inverse(stand_in) if stand_in else NoModel())
+        feed = Feed(stream, self._made(stream, stand_in))
         if name != stand_in:
             feed.loading = Loading(stream, name)
         return feed
+
+    def _made(self, stream: Stream, name: str) -> Inverse:
+        """The stream's first model; of a plugin's it is noted while it is made, as it is while it works."""
+        known = modalities().get(stream.kind)
+        if known is None or not known.inverses:
+            return NoModel(f"no plugin that is switched on has a model for {stream.kind}")
+        if not name:
+            return NoModel("its models hung and were left out; choose one to try again")
+        if known.plugin is None or known.plugin.own:
+            return known.inverse(name)
+        try:
+            with self._doing.model(stream.name, name):
+                return known.inverse(name)
+        except Exception as error:  # noqa: BLE001  a plugin is a guest: whatever it raises is shown
+            return NoModel(f"{name} of plugin {known.plugin.name}: {error}".splitlines()[0])
+
+
+def _offered(stream: Stream) -> tuple[str, ...]:
+    known = modalities().get(stream.kind)
+    return known.offered() if known is not None else ()
 
 
 def main(run: Run, stop: threading.Event) -> None:

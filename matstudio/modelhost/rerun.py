@@ -15,7 +15,7 @@ from matstudio.domain.estimate import Estimate, FrameRef
 from matstudio.domain.process import Reading
 from matstudio.fusion.inverse_variance import MAX_AGE_S, fuse
 from matstudio.fusion.order import with_boundaries
-from matstudio.modalities.base import MODALITIES, Inverse
+from matstudio.modalities.base import Inverse, modality
 from matstudio.modelhost.compare import Comparison
 from matstudio.modelhost.inputs import Film, Input
 from matstudio.recording.writer import SessionWriter
@@ -24,6 +24,13 @@ log = logging.getLogger(__name__)
 FLUSH_S = 1.0
 STATE = "state"
 _KEPT = 64  # estimates that others may still refer to
+Known = Callable[[int], Estimate | str | None]
+"""What was made before of a frame, by its place among those to be analysed: its estimate, or why there is none; None
+where it is still to be made."""
+
+
+class _ToBeMade(Exception):
+    """A frame that is still to be analysed, where only what is known counts."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +87,7 @@ class Report:
         return own | {"streams": {name: c.as_dict() for name, c in self.comparisons.items()}}
 
     def text(self) -> str:
-        """The report in a few lines."""
+        """The report in a few lines, without `out`."""
         lines = [f"{self.title}: {self.analysed} of {self.planned} frames analysed in {self.seconds:.1f} s"]
         if self.failed:
             lines.append(f"{self.failed} frames failed, the first: {self.error}")
@@ -90,7 +97,7 @@ class Report:
             lines += comparison.text()
         if any(c.identical < c.compared for c in self.comparisons.values()):
             lines += [f"recorded with {name} {then}, now {now}" for name, (then, now) in self.versions.items()]
-        return "\n".join([*lines, f"estimates: {self.out}"])
+        return "\n".join(lines)
 
 
 class Rerun:
@@ -113,27 +120,68 @@ class Rerun:
         self._source = source
         self._wanted = dict(models)
         self._models: dict[tuple[str, str], Inverse] = {}
-        self._raw: OrderedDict[tuple[str, int], Estimate] = OrderedDict()
+        self._raw: OrderedDict[int | FrameRef, Estimate] = OrderedDict()
+        self._known: Known = lambda place: None
+        self._only_known = False
         self._newest: dict[str, Estimate] = {}
-        for stream, name in self._wanted.items():
-            self._model(source.films[stream], name)
         self._each = every or source.states is None  # a state after each frame
         self._steps = _steps(source, every=self._each)
-        self.planned = sum(s.stream != STATE for s in self._steps)
+        self._frames = [s for s in self._steps if s.stream != STATE]
+        self._place = {FrameRef(s.stream, s.seq): i for i, s in enumerate(self._frames)}
+        self.planned = len(self._frames)
         if not self.planned:
             raise ValueError(f"{source.title}: holds no recorded estimate; --all analyses every frame")
 
-    def run(self, out: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> Report:
+    def load(self) -> None:
+        """Make the models that were asked for, so that one that cannot be used shows before any frame.
+
+        Raises:
+            ValueError: it cannot be used; one line.
+        """
+        for stream, name in self._wanted.items():
+            self._model(self._source.films[stream], name)
+
+    def raw(self, place: int) -> Estimate | str:
+        """What the model says of a frame, before other streams count, or why it says nothing.
+
+        Args:
+            place: of the frame among those to be analysed, 0 to `planned` - 1.
+        """
+        try:
+            return self._of_place(place)
+        except Exception as error:  # noqa: BLE001  a model is a guest: whatever it raises is told, and the rest goes on
+            return str(error) or type(error).__name__
+
+    def kind(self, place: int) -> str:
+        """Kind of the frame at a place."""
+        return self._source.films[self._frames[place].stream].kind
+
+    def run(
+        self,
+        out: Path,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+        known: Known = lambda place: None,
+        *,
+        only_known: bool = False,
+    ) -> Report:
         """Do it all, or what there is time for before Ctrl-C; what was done is in `out` in either case.
 
         Args:
             out: a file that does not exist.
             progress: called with frames done and frames in all.
+            known: what was made before.
+            only_known: leave out what is not known.
 
         Raises:
             ValueError: the first frame of a stream cannot be read. OSError: `out` cannot be written.
         """
-        report = Report(self._source.title, str(out), self.planned, versions=self._source.changed)
+        self._known, self._only_known = known, only_known
+        self._raw.clear()
+        self._newest.clear()
+        if not only_known:
+            self.load()
+        report = Report(self._source.title, str(out), self.planned, complete=not only_known)
+        report.versions = self._source.changed
         again = dict.fromkeys(s.stream for s in self._steps if s.record >= 0)
         report.comparisons = {name: Comparison(name) for name in sorted(again, key=lambda n: n == STATE)}
         writer = self._writer(out)
@@ -144,7 +192,7 @@ class Rerun:
                 if step.stream == STATE:
                     self._fuse(step, report, writer)
                     continue
-                self._analyse(step, report, writer)
+                self._analyse(step, done, report, writer)
                 done += 1
                 progress(done, self.planned)
                 if time.monotonic() - flushed > FLUSH_S:
@@ -154,7 +202,7 @@ class Rerun:
             report.complete = False
         finally:
             report.seconds = time.monotonic() - begun
-            writer.close(f"reconstruction of {report.title}: {done} of {report.planned} frames")
+            writer.close(f"reconstruction of {report.title}: {report.analysed} of {report.planned} frames")
         return report
 
     def _writer(self, out: Path) -> SessionWriter:
@@ -169,12 +217,14 @@ class Rerun:
         writer.add_readings([r for r in readings if start[r.name] is not r])
         return writer
 
-    def _analyse(self, step: Step, report: Report, writer: SessionWriter) -> None:
+    def _analyse(self, step: Step, place: int, report: Report, writer: SessionWriter) -> None:
         film = self._source.films[step.stream]
         recorded = film.estimates[step.record] if film.estimates is not None and step.record >= 0 else None
         try:
-            raw = self._estimate(FrameRef(step.stream, step.seq), recorded)
+            raw = self._of_place(place)
             others = list(self._newest.values()) if recorded is None else self._all(recorded.sources)
+        except _ToBeMade:
+            return
         except Exception as error:  # noqa: BLE001  a model is a guest: whatever it raises is told, and the rest goes on
             report.failed += 1
             report.error = report.error or f"{step.stream} #{step.seq}: {error}".splitlines()[0]
@@ -207,6 +257,8 @@ class Rerun:
         }
         try:
             estimates = {e.stream: e for e in self._all(refs)}
+        except _ToBeMade:
+            return
         except Exception as error:  # noqa: BLE001  as above; counted where the estimate itself failed
             log.warning("state at %.2f s: %s", recorded.t, error)
             return
@@ -221,31 +273,49 @@ class Rerun:
 
     def _all(self, refs: Sequence[FrameRef]) -> list[Estimate]:
         """The estimates of frames; those that are not in the file are left out."""
-        return [self._estimate(r) for r in refs if self._there([r])]
+        return [self._of_frame(r) for r in refs if self._there([r])]
 
-    def _estimate(self, ref: FrameRef, recorded: Estimate | None = None) -> Estimate:
+    def _of_frame(self, ref: FrameRef) -> Estimate:
         """What the model of a frame's stream says of it, before other streams count."""
-        key = ref.stream, ref.seq
+        return self._of_place(self._place[ref]) if ref in self._place else self._estimate(ref, ref, None)
+
+    def _of_place(self, place: int) -> Estimate:
+        if place not in self._raw:
+            known = self._known(place)
+            if isinstance(known, str):
+                raise ValueError(known)
+            if known is not None:
+                return self._keep(place, known)
+        step = self._frames[place]
+        return self._estimate(place, FrameRef(step.stream, step.seq), step.record)
+
+    def _estimate(self, key: int | FrameRef, ref: FrameRef, record: int | None) -> Estimate:
+        if key in self._raw:
+            return self._keep(key, self._raw[key])
+        if self._only_known:
+            raise _ToBeMade
         film = self._source.films[ref.stream]
         name = self._wanted.get(ref.stream)
         if name is None:
-            recorded = recorded or film.recorded(ref.seq)
+            at_place = film.estimates is not None and record is not None and record >= 0
+            recorded = film.estimates[record] if at_place else film.recorded(ref.seq)  # type: ignore[index]
             name = recorded.model.name if recorded is not None else None
-        model = self._model(film, name)
-        if key not in self._raw or self._raw[key].model.name != model.name:
-            frame = film.frame(ref.seq)
-            begun = time.perf_counter()
-            self._raw[key] = replace(model(frame), seconds=time.perf_counter() - begun)
+        model, frame = self._model(film, name), film.frame(ref.seq)
+        begun = time.perf_counter()
+        made = model(frame)
+        return self._keep(key, replace(made, seconds=time.perf_counter() - begun))
+
+    def _keep(self, key: int | FrameRef, estimate: Estimate) -> Estimate:
+        self._raw[key] = estimate
         self._raw.move_to_end(key)
         if len(self._raw) > _KEPT:
             self._raw.popitem(last=False)
-        return self._raw[key]
+        return estimate
 
     def _model(self, film: Film, name: str | None) -> Inverse:
-        modality = MODALITIES[film.kind]
-        key = film.name, name or modality.offered()[0]
+        key = film.name, name or modality(film.kind).offered()[0]
         if key not in self._models:
-            self._models[key] = modality.inverse(key[1])
+            self._models[key] = modality(film.kind).inverse(key[1])
         return self._models[key]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from matstudio.domain.device import Actuator, Description, Stream
-from matstudio.domain.frame import Axis, Frame, Kind
+from matstudio.domain.frame import Axis, Frame, kind_named
 from matstudio.domain.process import Limits, Quality
 
 FORMAT = "matstudio-session"
@@ -62,7 +62,7 @@ def description_from_json(text: str) -> Description:
     return Description(
         name=body["name"],
         kind=body["kind"],
-        streams=tuple(Stream(**(s | {"kind": Kind(s["kind"])})) for s in body["streams"]),
+        streams=tuple(Stream(**(s | {"kind": kind_named(s["kind"])})) for s in body["streams"]),
         readings={k: (str(u), float(lo), float(hi)) for k, (u, lo, hi) in body["readings"].items()},
         actuators=tuple(Actuator(**(a | {"limits": Limits(**a["limits"])})) for a in body["actuators"]),
         state=body["state"],

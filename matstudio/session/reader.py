@@ -15,7 +15,7 @@ import numpy as np
 from matstudio.domain.clock import RealClock
 from matstudio.domain.device import Description
 from matstudio.domain.estimate import Estimate, FrameRef, MaterialState, Model, Quantity
-from matstudio.domain.frame import Axis, Frame, Kind
+from matstudio.domain.frame import Axis, Frame, kind_named
 from matstudio.domain.structure import SiteModel
 from matstudio.session import layout
 from matstudio.session.damage import check_layout, naming
@@ -41,7 +41,7 @@ class StreamInfo:
     """
 
     name: str
-    kind: Kind
+    kind: str
     title: str
     n: int
     shape: tuple[int, ...]
@@ -227,7 +227,7 @@ class Session:
         n, data = complete_rows(group), columns[0]
         info = StreamInfo(
             name=stream,
-            kind=Kind(layout.get_text(group, "kind")),
+            kind=kind_named(layout.get_text(group, "kind")),
             title=layout.get_text(group, "title"),
             n=n,
             shape=data.shape[1:],

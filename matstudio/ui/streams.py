@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from matstudio.domain.device import Stream
 from matstudio.domain.estimate import Estimate
-from matstudio.domain.frame import Frame, Kind
-from matstudio.modalities.base import MODALITIES, load
+from matstudio.domain.frame import Frame
+from matstudio.modalities.base import modality
 from matstudio.ui.model_button import ModelButton
 from matstudio.ui.parts import Dock
 from matstudio.widgets.viewer import FrameViewer
@@ -24,7 +24,7 @@ class StreamView(QWidget):
     titled = Signal(str)
     """What is shown, for the dock's title."""
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: str) -> None:
         super().__init__()
         self.kind = kind
         self.stream: Stream | None = None
@@ -45,7 +45,7 @@ class StreamView(QWidget):
         if self.viewer is not None or self._failed:
             return
         try:
-            viewer: FrameViewer = load(MODALITIES[self.kind].viewer)()
+            viewer: FrameViewer = modality(self.kind).make("viewer")
         except Exception as error:  # a viewer is a guest of the window: without it the rest goes on
             log.exception("no viewer for %s", self.kind)
             self._fail(f"no viewer for {self.kind}: {error}")
@@ -109,7 +109,7 @@ class StreamView(QWidget):
 class StreamDocks:
     """Which stream is shown in which dock: the first of each kind in the kind's own, a further one in a new dock."""
 
-    def __init__(self, docks: dict[Kind, Dock]) -> None:
+    def __init__(self, docks: dict[str, Dock]) -> None:
         self._home = docks
         self._by_stream: dict[str, Dock] = {}
 

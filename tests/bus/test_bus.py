@@ -334,10 +334,12 @@ def test_a_stopped_process_is_woken_to_end_in_order(runtime):
     run = Run.create("twin")
     end = run.path / "ended in order"
     code = f"""
-import pathlib, signal
-signal.signal(15, lambda *_: pathlib.Path({str(end)!r}).touch())
+import pathlib, signal, time
+end = pathlib.Path({str(end)!r})
+signal.signal(15, lambda *_: end.touch())
 print("ready", flush=True)
-signal.pause()
+while not end.exists():
+    time.sleep(0.02)
 """
     frozen = child(run, "station", code)
     os.kill(frozen.pid, signal.SIGSTOP)

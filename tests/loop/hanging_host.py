@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from matstudio.bus import processes, rundir
 from matstudio.domain.frame import Kind
-from matstudio.modalities.base import MODALITIES
+from matstudio.modalities.base import modalities, modality
 from matstudio.modelhost.host import main
 
 
@@ -20,7 +20,7 @@ class Hangs:
 
 
 if __name__ == "__main__":
-    spectrum = MODALITIES[Kind.SPECTRUM]
+    spectrum = modality(Kind.SPECTRUM)
     inverses = {"hangs": "hanging_host:Hangs", **spectrum.inverses}
-    MODALITIES[Kind.SPECTRUM] = replace(spectrum, inverses=inverses)
+    modalities()[Kind.SPECTRUM] = replace(spectrum, plugin=None, inverses=inverses)
     sys.exit(processes.main(rundir.MODELHOST, main))

@@ -6,7 +6,7 @@ import torch
 
 from matstudio.domain.frame import Kind
 from matstudio.modalities import weights
-from matstudio.modalities.base import MODALITIES
+from matstudio.modalities.base import modality
 from matstudio.modalities.weights import load_weights, save_weights
 
 FACTS = {"model": "unet", "architecture": "net-1", "version": "3"}
@@ -63,7 +63,7 @@ def test_a_pickle_is_not_opened(file):
 
 def test_an_absent_file_is_said_to_be_absent_and_its_model_is_not_offered(tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "MODELS", tmp_path)
-    image = MODALITIES[Kind.IMAGE]
+    image = modality(Kind.IMAGE)
     assert image.offered() == ("baseline",)
     with pytest.raises(ValueError, match="no model 'unet': its weights are not in"):
         image.inverse("unet")
@@ -75,7 +75,7 @@ def test_an_absent_file_is_said_to_be_absent_and_its_model_is_not_offered(tmp_pa
 
 def test_what_is_offered_is_found_out_without_torch():
     code = (
-        "import sys; from matstudio.modalities.base import MODALITIES as all_; [m.offered() for m in all_.values()];"
+        "import sys; from matstudio.modalities.base import modalities; [m.offered() for m in modalities().values()];"
         "sys.exit(any(n in sys.modules for n in ('torch', 'safetensors', 'scipy')))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).returncode == 0

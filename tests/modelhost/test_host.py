@@ -15,7 +15,7 @@ from matstudio.domain.device import Description, Stream
 from matstudio.domain.estimate import Estimate, Model, Quantity
 from matstudio.domain.frame import Axis, Frame, Kind
 from matstudio.modalities import base
-from matstudio.modalities.base import MODALITIES
+from matstudio.modalities.base import modalities, modality
 from matstudio.modelhost.host import Feed, ModelHost
 
 
@@ -122,8 +122,8 @@ class Broken(Mean):
 def hosted(runtime, monkeypatch):
     """A host with one stream that may have three models and a fourth whose weights are absent."""
     inverses = {n: f"{__name__}:{c.__name__}" for n, c in (("mean", Mean), ("slow", Slow), ("broken", Broken))}
-    modality = replace(MODALITIES[Kind.SPECTRUM], inverses=inverses | {"absent": "x:X"}, weights={"absent": "x.absent"})
-    monkeypatch.setitem(MODALITIES, Kind.SPECTRUM, modality)
+    other = replace(modality(Kind.SPECTRUM), inverses=inverses | {"absent": "x:X"}, weights={"absent": "x.absent"})
+    monkeypatch.setitem(modalities(), Kind.SPECTRUM, other)
     monkeypatch.setattr(base, "load", lambda path: globals()[path.partition(":")[2]])
     run = Run.create("twin")
     made: list[ModelHost] = []

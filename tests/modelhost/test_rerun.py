@@ -22,7 +22,7 @@ from matstudio.fusion.order import with_boundaries
 from matstudio.instruments.twin.frames import TwinFrames
 from matstudio.instruments.twin.options import Options
 from matstudio.instruments.twin.server import TwinSource
-from matstudio.modalities.base import MODALITIES, load
+from matstudio.modalities.base import load, modalities, modality
 from matstudio.modelhost.inputs import inputs, of_session
 from matstudio.modelhost.rerun import STATE, Rerun
 from matstudio.recording.verify import verify
@@ -53,7 +53,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
     clock = SimClock(100.0)
     source = TwinSource(clock, Options(antiphase=True))
     source.device.plant.S = 0.8
-    models = {str(k): load(next(iter(m.inverses.values())))() for k, m in MODALITIES.items()}
+    models = {str(k): m.inverse("baseline") for k, m in modalities().items()}
     frames = exposures(source, clock)
     ring = RingWriter(folder / "x.ring", max(f.data.nbytes for f in frames), 16)
     reader = RingReader(ring.path)
@@ -112,7 +112,7 @@ class Shifted:
     name, version = "shifted", "2"
 
     def __init__(self) -> None:
-        self._inner = load(MODALITIES[Kind.DIFFRACTION].inverses["baseline"])()
+        self._inner = modality(Kind.DIFFRACTION).inverse("baseline")
 
     def __call__(self, frame: Frame) -> Estimate:
         found = self._inner(frame)
@@ -125,9 +125,11 @@ class Shifted:
 
 @pytest.fixture
 def shifted(monkeypatch: pytest.MonkeyPatch) -> None:
-    modality = MODALITIES[Kind.DIFFRACTION]
+    room = modality(Kind.DIFFRACTION)
     monkeypatch.setitem(
-        MODALITIES, Kind.DIFFRACTION, replace(modality, inverses={**modality.inverses, "shifted": "here:Shifted"})
+        modalities(),
+        Kind.DIFFRACTION,
+        replace(room, plugin=None, inverses={**room.inverses, "shifted": "here:Shifted"}),
     )
     monkeypatch.setattr("matstudio.modalities.base.load", lambda p: Shifted if p == "here:Shifted" else load(p))
 

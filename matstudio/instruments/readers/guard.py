@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from matstudio.domain.frame import Axis, Kind
+from matstudio.domain.frame import Axis, kind_named
 from matstudio.instruments.readers.signal import ReaderError, Signal
 
 MAX_BYTES = 2**30
@@ -101,7 +101,7 @@ def _signal(number: int, told: dict[str, Any], folder: Path | None) -> Signal:
     metadata = told["metadata"] | ({"not_finite": told["not_finite"]} if "not_finite" in told else {})
     return Signal(
         title=told["title"],
-        kind=Kind(told["kind"]) if told.get("kind") else None,
+        kind=kind_named(told["kind"]) if told.get("kind") else None,
         data=data,
         axes=tuple(Axis(**a) for a in told["axes"]),
         quantity=told["quantity"],

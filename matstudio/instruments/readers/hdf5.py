@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from matstudio.domain.frame import Axis, Kind
+from matstudio import plugins
+from matstudio.domain.frame import Axis, kind_named
 from matstudio.instruments.readers.rosetta import plain
 from matstudio.instruments.readers.rosetta import read as read_rosetta
 from matstudio.instruments.readers.signal import SERIES, ReaderError, Signal, axis, coordinates, kind_of, pixels
@@ -261,7 +262,7 @@ def _nxdata(path: Path, group: Any, name: str) -> Signal:
             times=times,
         )
     stated = _text(group.attrs.get("kind", ""))
-    kind = Kind(stated) if stated in tuple(Kind) else kind_of(tuple(axes), dims)
+    kind = kind_named(stated) if stated in plugins.kinds() else kind_of(tuple(axes), dims)
     return Signal(
         title,
         kind,

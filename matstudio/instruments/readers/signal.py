@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from matstudio import plugins
 from matstudio.domain.frame import Axis, Frame, Kind
 from matstudio.instruments.readers.units import is_reciprocal, normalise
 
@@ -62,7 +63,7 @@ class Signal:
     """
 
     title: str
-    kind: Kind | None
+    kind: str | None
     data: Data
     axes: tuple[Axis, ...]
     quantity: str = "intensity"
@@ -168,9 +169,12 @@ def coordinates(name: str, units: str, values: np.ndarray) -> tuple[Axis, np.nda
     return Axis(name, shown, float(step), float(x[0]), len(x)), None if uniform else x, order
 
 
-def kind_of(axes: tuple[Axis, ...], signal_dims: int, mode: str = "") -> Kind | None:
+def kind_of(axes: tuple[Axis, ...], signal_dims: int, mode: str = "") -> str | None:
     """The kind that the axes of a frame (and the mode, where the file names one) speak for."""
     last = axes[-signal_dims:] if signal_dims else ()
+    claimed = plugins.kinds(mode, signal_dims) if mode else []
+    if claimed:
+        return claimed[0]
     if signal_dims == 1:
         return Kind.DIFFRACTION if last[0].units == "°" or is_reciprocal(last[0].units) else Kind.SPECTRUM
     if signal_dims == 2:

@@ -86,16 +86,17 @@ def files_in(folder: Path) -> list[Path]:
         ReaderError: there are none, or very many, or it may not be looked into.
     """
     try:
-        found = sorted(
-            p
-            for p in folder.iterdir()
-            if p.is_file() and not p.name.startswith((".", "MANIFEST", "README")) and not p.name.endswith(SUFFIX)
-        )
+        found = sorted(p for p in folder.iterdir() if p.is_file() and is_listed(p))
     except OSError as error:
         raise ReaderError(folder, error.strerror or str(error)) from None
     if not 0 < len(found) <= MOST_FILES:
         raise ReaderError(folder, f"a folder without a picture, and with {len(found)} other files")
     return found
+
+
+def is_listed(path: Path) -> bool:
+    """Whether a file of a folder may hold data: neither hidden nor a list of contents nor a person's notes."""
+    return not path.name.startswith((".", "MANIFEST", "README")) and not path.name.endswith(SUFFIX)
 
 
 def has_pictures(folder: Path) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from matstudio.domain.frame import Axis, Kind
+from matstudio.domain.frame import Axis
 from matstudio.domain.process import Quality
 from matstudio.instruments.replay.recorded import Recorded
 
@@ -40,7 +40,7 @@ class Track:
     """
 
     name: str
-    kind: Kind
+    kind: str
     title: str
     times: np.ndarray
     frame_bytes: int

@@ -11,7 +11,7 @@ import numpy as np
 from matstudio.domain.frame import Frame, Kind
 from matstudio.domain.structure import AtomicModel
 from matstudio.instruments.server import Output
-from matstudio.modalities.base import MODALITIES, Forward, load
+from matstudio.modalities.base import Forward, modality
 from matstudio.modalities.noise import poisson
 
 _CHANNEL: dict[Kind, type[np.unsignedinteger[Any]]] = {
@@ -51,7 +51,7 @@ class TwinDetector:
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
-        self._forward: Forward = load(MODALITIES[kind].forward)()
+        self._forward: Forward = modality(kind).make("forward")
         self._dtype = _CHANNEL[kind]
         self._kept: list[Frame] = []
         self._kept_of: tuple[Any, ...] = ()

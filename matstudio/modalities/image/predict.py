@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from matstudio.domain.frame import Axis, Frame, Kind
-from matstudio.modalities.base import MODALITIES, Inverse
+from matstudio.modalities.base import Inverse, modality
 
 
 def predict_image(
@@ -37,7 +37,7 @@ def predict_image(
     """
     import h5py
 
-    model = MODALITIES[Kind.IMAGE].inverse("baseline") if inverse is None else inverse
+    model = modality(Kind.IMAGE).inverse("baseline") if inverse is None else inverse
     answers: dict[str, np.ndarray] = {}
     try:
         with h5py.File(set_path) as file:

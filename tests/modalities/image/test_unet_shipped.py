@@ -9,7 +9,7 @@ import pytest
 from matstudio.domain.frame import Axis, Frame, Kind
 from matstudio.domain.material import COPPER, GOLD, PROTOTYPES
 from matstudio.domain.structure import AtomicModel
-from matstudio.modalities.base import MODALITIES, Inverse
+from matstudio.modalities.base import Inverse, modality
 from matstudio.modalities.image.forward import HaadfForward
 from matstudio.modalities.image.reconstruct import Baseline
 from matstudio.modalities.noise import poisson
@@ -20,7 +20,7 @@ CUBE = PROTOTYPES["Cu3Au"]
 
 @cache
 def unet() -> Inverse:
-    return MODALITIES[Kind.IMAGE].inverse("unet")
+    return modality(Kind.IMAGE).inverse("unet")
 
 
 def frame(data: np.ndarray, pixel: float | None, **metadata: object) -> Frame:
