@@ -1,8 +1,8 @@
-"""Everything that the window can be told to do, in one register that drives menus and shortcuts."""
+"""Everything that the window can be told to do, in one register that drives menus, shortcuts and the palette."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +10,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QIcon, QKeySequence
 from PySide6.QtWidgets import QMenu, QWidget
 
+from matstudio.ui.present import shortcuts
+
 ICONS = Path(__file__).resolve().parents[2] / "resources" / "icons"
 MENUS = ("File", "View", "Control", "Record", "Timeline")
+RECENT = 8
+"""So many actions that were used last are known."""
 
 
 def always() -> bool:
@@ -28,11 +32,13 @@ class Action:
         text: as in the menu.
         menu: one of `MENUS`, or "View/Theme": a menu within it.
         run: does it; returns at once.
-        shortcut: "F2", or "".
+        shortcut: "F2", or "": the one that it has unless the operator chose another.
         icon: name of a file in resources/icons without its suffix, or "".
         when: whether it can be used now.
         checked: for an action that is on or off: whether it is on now.
         tip: one sentence more.
+        needs: where `when` may say no: what it needs, for people ("a replay").
+        fixed: whether its shortcut can be changed, but never be taken away.
     """
 
     id: str
@@ -44,14 +50,23 @@ class Action:
     when: Callable[[], bool] = always
     checked: Callable[[], bool] | None = None
     tip: str = ""
+    needs: str = ""
+    fixed: bool = False
 
 
 class Actions:
     """The register. `attach` makes Qt actions of it, once, and of those added later; `refresh` asks every `when` and
-    `checked` again."""
+    `checked` again.
+
+    Attributes:
+        recent: ids of those that were used last, the newest first.
+    """
 
     def __init__(self) -> None:
+        self.recent: tuple[str, ...] = ()
         self._actions: dict[str, Action] = {}
+        self._wanted: dict[str, str] = {}
+        self._keys: dict[str, str] = {}
         self._qt: dict[str, QAction] = {}
         self._window: QWidget | None = None
         self._menus: dict[str, QMenu] = {}
@@ -72,9 +87,21 @@ class Actions:
         self._actions[action.id] = action
         if self._window is not None:
             self._place(action, self._window)
+        self._settle()
+
+    def remove(self, id: str) -> None:
+        """Take an action out of the register and out of its menu."""
+        del self._actions[id]
+        qt = self._qt.pop(id, None)
+        if qt is not None:
+            qt.deleteLater()
+        self._settle()
 
     def __iter__(self) -> Iterator[Action]:
         return iter(self._actions.values())
+
+    def __contains__(self, id: object) -> bool:
+        return id in self._actions
 
     def __getitem__(self, id: str) -> Action:
         return self._actions[id]
@@ -84,8 +111,34 @@ class Actions:
         action = self._actions[id]
         if not action.when():
             return False
+        self.recent = (id, *(r for r in self.recent if r != id))[:RECENT]
         action.run()
         return True
+
+    def why_not(self, id: str) -> str:
+        """Why an action cannot be used now, in a few words, or ""."""
+        action = self._actions[id]
+        if action.when():
+            return ""
+        return f"needs {action.needs}" if action.needs else "cannot be used now"
+
+    def shortcut(self, id: str) -> str:
+        """The key that an action has now, or ""."""
+        return self._keys[id]
+
+    def shortcuts(self) -> dict[str, str]:
+        """The key of every action, by id."""
+        return dict(self._keys)
+
+    def refusal(self, id: str, key: str) -> str:
+        """Why an action may not have a key ("": none), in words, or ""."""
+        return shortcuts.refusal(id, key, self._keys, self._names(), self._fixed())
+
+    def set_shortcuts(self, wanted: Mapping[str, str]) -> list[str]:
+        """Give actions other keys than they have from the start, by id; those of actions that are not there wait for
+        them. Returns a line for each that is refused."""
+        self._wanted = dict(wanted)
+        return self._settle()
 
     def qt(self, id: str) -> QAction:
         """The Qt action, after `attach`."""
@@ -98,6 +151,7 @@ class Actions:
             menu.aboutToShow.connect(self.refresh)
         for action in self._actions.values():
             self._place(action, window)
+        self._settle()
         self.refresh()
 
     def submenu(self, menu: str, title: str) -> QMenu:
@@ -107,27 +161,6 @@ class Actions:
         self._menus[menu].insertMenu(entries[1] if len(entries) > 1 else entries[0], made)
         return made
 
-    def _place(self, action: Action, window: QWidget) -> None:
-        top, _, sub = action.menu.partition("/")
-        if action.menu not in self._menus:
-            self._menus[action.menu] = self._menus[top].addMenu(sub)
-            self._menus[action.menu].aboutToShow.connect(self.refresh)
-        qt = QAction(action.text, window)
-        qt.setObjectName(action.id)
-        if action.shortcut:
-            qt.setShortcut(QKeySequence(action.shortcut))
-            qt.setShortcutContext(Qt.ShortcutContext.ApplicationShortcut)
-        if action.icon:
-            qt.setIcon(icon(action.icon))
-        if action.tip:
-            qt.setToolTip(action.tip)
-            qt.setStatusTip(action.tip)
-        qt.setCheckable(action.checked is not None)
-        qt.triggered.connect(lambda _=False, id=action.id: self._triggered(id))
-        self._menus[action.menu].addAction(qt)
-        window.addAction(qt)
-        self._qt[action.id] = qt
-
     def refresh(self) -> None:
         """Bring the Qt actions up to date."""
         for id, qt in self._qt.items():
@@ -135,6 +168,43 @@ class Actions:
             qt.setEnabled(action.when())
             if action.checked is not None:
                 qt.setChecked(action.checked())
+
+    def _menu(self, path: str) -> QMenu:
+        if path not in self._menus:
+            above, _, title = path.rpartition("/")
+            self._menus[path] = self._menu(above).addMenu(title)
+            self._menus[path].aboutToShow.connect(self.refresh)
+        return self._menus[path]
+
+    def _place(self, action: Action, window: QWidget) -> None:
+        qt = QAction(action.text.replace("&", "&&"), window)
+        qt.setObjectName(action.id)
+        qt.setShortcutContext(Qt.ShortcutContext.ApplicationShortcut)
+        if action.icon:
+            qt.setIcon(icon(action.icon))
+        if action.tip:
+            qt.setToolTip(action.tip)
+            qt.setStatusTip(action.tip)
+        qt.setCheckable(action.checked is not None)
+        qt.triggered.connect(lambda _=False, id=action.id: self._triggered(id))
+        self._menu(action.menu).addAction(qt)
+        window.addAction(qt)
+        self._qt[action.id] = qt
+
+    def _settle(self) -> list[str]:
+        defaults = {a.id: a.shortcut for a in self}
+        self._keys, lines = shortcuts.settle(defaults, self._wanted, self._names(), self._fixed())
+        for id, qt in self._qt.items():
+            key = QKeySequence(self._keys[id])
+            if qt.shortcut() != key:
+                qt.setShortcut(key)
+        return lines
+
+    def _names(self) -> dict[str, str]:
+        return {a.id: a.text for a in self}
+
+    def _fixed(self) -> set[str]:
+        return {a.id for a in self if a.fixed}
 
     def _triggered(self, id: str) -> None:
         self.trigger(id)

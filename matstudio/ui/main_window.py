@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import math
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
@@ -36,15 +33,15 @@ from matstudio.ui.settings import WindowSettings
 from matstudio.ui.stage import Stage
 from matstudio.ui.streams import StreamDocks, StreamView
 from matstudio.ui.structure_dock import StructureDock
+from matstudio.ui.telling import Teller
 from matstudio.ui.theme import Theme
 from matstudio.ui.timeline import TimelineControl
+from matstudio.ui.toasts import Toasts
 from matstudio.ui.trends_dock import TrendsView
-from matstudio.workers.commands import Result
 from matstudio.workers.frames import StreamStats
 
-logger = logging.getLogger(__name__)
 REFRESH_MS, TREND_EVERY = 200, 5
-NOTICE_MS, PREPARE_MS = 8000, 1000
+PREPARE_MS = 1000
 STRUCTURE_S = 1.0
 STATUS_EVENTS = 100
 
@@ -70,12 +67,8 @@ class MainWindow(QMainWindow):
         self._gl = ""
         self._ticks = 0
         self._mode: Mode | None = None
-        self._failed = ""
-        self._refused: dict[str, str] = {}
-        self._device_errors: list[object] = []
         self._drawn = -math.inf
         self._had_structure = False
-        self._entries: list[log.Entry] = []
         self.opener = Opener(self)
         self.setAcceptDrops(True)
         self._build()
@@ -89,8 +82,6 @@ class MainWindow(QMainWindow):
         recent.aboutToShow.connect(lambda: self.opener.fill(recent))
         self._timer = QTimer(self, interval=REFRESH_MS)
         self._timer.timeout.connect(self.refresh)
-        self._quiet = QTimer(self, singleShot=True, interval=NOTICE_MS)
-        self._quiet.timeout.connect(lambda: self._notice.set_text(""))
         self.refresh()
 
     def start(self) -> None:
@@ -107,9 +98,7 @@ class MainWindow(QMainWindow):
         self._show_mode()
         self._banner.set_text(live.simulated)
         self._log.show_alarms(log.alarms(live))
-        if self._entries:
-            self._log.add(self._entries)
-            self._entries = []
+        self._log.add(self.teller.entries())
         self._timeline.refresh()
         self.docks["Timeline"].set_line(self._timeline.line())
         self._bar.set_text(status_line.bar(live, self._stats, self.session.last_machine, self._gl))
@@ -161,22 +150,27 @@ class MainWindow(QMainWindow):
         for view in self._streams.views():
             view.set_paused(paused)
 
-    def notice(self, text: str) -> None:
-        """Show one line for some seconds."""
-        self._notice.set_text(text)
-        self._quiet.start()
+    def tell(self, text: str, level: str = "caution", leads: str = "") -> None:
+        """Show one line for some seconds, and leave it in the log.
 
-    def tell(self, text: str) -> None:
-        """Show one line for some seconds, and leave it in the log."""
-        self.notice(text)
-        self._entries.append(log.Entry(0, log.clock(time.time()), "window", "notice", text))
+        Args:
+            text: the line. level: "" where nothing is wrong, "caution" or "bad".
+            leads: id of the action that shows more, or "".
+        """
+        self.teller.note(text)
+        self.toasts.add(text, level, leads)
+
+    def do(self, id: str) -> None:
+        """Run an action, or say why it cannot be used now."""
+        if not self.actions_.trigger(id):
+            self.tell(f"{self.actions_[id].text}: {self.actions_.why_not(id)}")
 
     def try_to(self, what: str, do: Callable[[], object]) -> None:
         """Do something with files; what goes wrong is shown as one line."""
         try:
             do()
         except OSError as error:
-            self.notice(f"{what}: {error}")
+            self.tell(f"{what}: {error}")
 
     def screenshot(self, path: Path) -> None:
         """Save a picture of the window. Raises OSError."""
@@ -217,7 +211,7 @@ class MainWindow(QMainWindow):
                 self._question.destroyed.connect(self._no_question)
             return
         self._timer.stop()
-        self._quiet.stop()
+        self.toasts.stop()
         self.opener.stop()
         if not self.session.run.headless:
             stage = self._stage
@@ -250,12 +244,12 @@ class MainWindow(QMainWindow):
     def _build(self) -> None:
         self._header = HeaderView(menu.KEYS)
         self._banner = Banner()
-        self._safe, self._notice = Notice("bad", "Reset"), Notice("caution")
+        self._safe = Notice("bad", "Reset")
         self._safe.button.setToolTip("From SAFE to OFF; nothing heats by itself")
         strip = QHBoxLayout()
         strip.setSpacing(0)
-        height = max(w.sizeHint().height() for w in (self._banner, self._safe, self._notice))
-        for widget in (self._banner, self._safe, self._notice):
+        height = max(w.sizeHint().height() for w in (self._banner, self._safe))
+        for widget in (self._banner, self._safe):
             widget.setFixedHeight(height)
             strip.addWidget(widget, 1)
         strip.addStrut(height)  # nothing below moves when a line comes or goes
@@ -265,7 +259,7 @@ class MainWindow(QMainWindow):
         column.setSpacing(0)
         column.addWidget(self._header)
         column.addLayout(strip)
-        self.structure = StructureDock(self.notice)
+        self.structure = StructureDock(self.tell)
         self._process = ProcessView(self.session.live)
         self._timeline = TimelineControl(self.session, self)
         replays = self.session.run.instrument.partition(":")[0] == "replay"
@@ -301,6 +295,8 @@ class MainWindow(QMainWindow):
         self.statusBar().addWidget(self._bar, 1)
         self.statusBar().setContentsMargins(8, 0, 8, 0)
         self.statusBar().setSizeGripEnabled(False)
+        self.toasts = Toasts(self, top, self.statusBar())
+        self.teller = Teller(session=self.session, process=self._process, tell=self.toasts.add)
 
     def arrange(self) -> None:
         """Put every dock at its first place."""
@@ -311,22 +307,22 @@ class MainWindow(QMainWindow):
         session.changed.connect(self._changed)
         session.frames.frame.connect(self._frame)
         session.frames.stats.connect(self._told_stats)
-        session.messages.entries.connect(self._logged)
-        commands.result.connect(self._answered)
-        self._header.mode_wanted.connect(lambda mode: commands.station("mode", mode=mode))
-        self._header.take_over.connect(lambda: self.actions_.trigger("control.take_over"))
-        self._header.halt.connect(lambda: self.actions_.trigger("control.halt"))
-        self._header.record.connect(lambda: self.actions_.trigger("record.toggle"))
-        self._header.alarms.connect(self._show_alarms)
-        self._safe.pressed.connect(lambda: self.actions_.trigger("control.reset"))
+        self._header.mode_wanted.connect(lambda mode: self.do(f"control.mode.{mode.lower()}"))
+        self._header.take_over.connect(lambda: self.do("control.take_over"))
+        self._header.halt.connect(lambda: self.do("control.halt"))
+        self._header.record.connect(lambda: self.do("record.toggle"))
+        self._header.alarms.connect(lambda: self.do("view.alarms"))
+        self._safe.pressed.connect(lambda: self.do("control.reset"))
+        self.toasts.leads.connect(self.do)
         self._process.setpoint.connect(lambda name, value: commands.station("setpoint", name=name, value=value))
         self._process.output.connect(lambda name, value: commands.station("output", name=name, value=value))
         self._log.acknowledge.connect(lambda alarm: commands.station("acknowledge", alarm=alarm))
-        self._log.note.connect(self.ask_note)
+        self._log.note.connect(lambda: self.do("file.note"))
 
-    def _show_alarms(self) -> None:
-        self.docks["Alarms and log"].show()
-        self.docks["Alarms and log"].raise_()
+    def show_dock(self, name: str) -> None:
+        """Open a dock and bring it to the front of its tabs."""
+        self.docks[name].show()
+        self.docks[name].raise_()
 
     def _prepare(self) -> None:
         """Make what takes long to import, once."""
@@ -350,19 +346,12 @@ class MainWindow(QMainWindow):
         elif topic == "models":
             self._rates = self._analysed.update(live)
             self._tell_models()
-        elif topic == "recording":
-            failed = str(live.recording.get("error") or "") if live.recording.get("state") == "failed" else ""
-            if failed and failed != self._failed:
-                self.tell(f"recorder: {failed}")
-            self._failed = failed
         elif topic == "estimate":
             for stream, estimate in live.estimates.items():
                 self._estimate(stream, estimate)
             live.estimates.clear()
         elif topic == "state" and live.state is not None and live.state.structure is not None:
             self._show_structure(live.state.structure)
-        elif topic == "readings":
-            self._tell_device()
         elif topic == "status" and self._mode != live.mode:
             if self._mode is None:
                 QTimer.singleShot(REFRESH_MS, self, self._prepare)
@@ -382,21 +371,6 @@ class MainWindow(QMainWindow):
             self.actions_.add(menu.dock_action(stream.title, dock))
         self._stage.suit(description, structure=self._had_structure)
 
-    def _tell_device(self) -> None:
-        """New lines of what the device could not do; a device that finds ever new ones is heard for the first 100."""
-        errors = self.session.live.device_state.get("errors")
-        for error in errors if isinstance(errors, list | tuple) else ():
-            if error not in self._device_errors and len(self._device_errors) < 100:
-                self._device_errors.append(error)
-                self.tell(f"device: {str(error)[:200]}")
-
-    def _logged(self, new: Sequence[Mapping[str, Any]]) -> None:
-        """Events of the audit log; what has just become of a process is shown above too."""
-        self._entries.extend(log.entry(e) for e in new)
-        for event in new:
-            if log.is_news(event, time.time()):
-                self.notice(str(event["text"]))
-
     def _stream_dock(self, key: str, title: str, kind: Kind) -> Dock:
         view = StreamView(kind)
         view.model.chosen.connect(lambda model: self._choose(view, model))
@@ -412,10 +386,7 @@ class MainWindow(QMainWindow):
             if view.stream is not None:
                 line = model_line(live, view.stream.name)
                 view.model.show_model(line)
-                if line.tip != self._refused.get(view.stream.name, ""):
-                    self._refused[view.stream.name] = line.tip
-                    if line.tip:
-                        self.notice(f"{view.stream.name}: {line.tip}")
+                self.teller.model(view.stream.name, line.tip)
 
     def _frame(self, frame: Frame) -> None:
         view = self._streams.view(frame.stream)
@@ -457,19 +428,3 @@ class MainWindow(QMainWindow):
         if state is None or state.structure is None:
             return
         self.docks["Structure"].set_line(status_line.structure_line(state, self.session.live.silence("state")))
-
-    def _answered(self, result: Result) -> None:
-        card = None
-        if result.name in ("setpoint", "output"):
-            card = self._process.card_of(str(result.fields.get("name")))
-        if result.name == "use" and not result.error:
-            text = "{stream}: model {model} chosen".format(**result.fields)
-            self.session.commands.station("event", text=text)
-        if not result.error:
-            if card is not None:
-                card.accept()
-            return
-        logger.info("%s refused: %s", result.name, result.error)
-        if card is not None:
-            card.refuse(result.error)
-        self.notice(f"{result.name.replace('_', ' ')}: {result.error}")

@@ -90,7 +90,12 @@ def _view(window: MainWindow) -> list[Action]:
             tip="Images and spectra stand still; control and recording go on",
         )
     )
-    made.append(Action("view.layout", "Put the docks back", "View", window.arrange))
+    made += [
+        Action("view.layout", "Put the docks back", "View", window.arrange),
+        Action("view.alarms", "Show the alarms", "View", lambda: window.show_dock("Alarms and log")),
+        Action("view.log", "Show the log", "View", lambda: window.show_dock("Alarms and log")),
+        Action("view.notices", "Close all notices", "View", window.toasts.clear, tip="They stay in the log"),
+    ]
     return made
 
 
@@ -104,6 +109,7 @@ def _control(window: MainWindow) -> list[Action]:
             "Control/Mode",
             lambda m=mode: station("mode", mode=m.value),
             when=lambda: live.attached,
+            needs="a station that answers",
             checked=lambda m=mode: live.mode is m,
         )
         for mode in Mode
@@ -118,6 +124,7 @@ def _control(window: MainWindow) -> list[Action]:
             KEYS["take_over"],
             "take_over",
             tip="MANUAL at once; outputs stay as they are",
+            fixed=True,
         ),
         Action(
             "control.halt",
@@ -127,6 +134,7 @@ def _control(window: MainWindow) -> list[Action]:
             KEYS["halt"],
             "halt",
             tip="Make everything safe at once, latched until reset",
+            fixed=True,
         ),
         Action(
             "control.reset",
@@ -134,6 +142,7 @@ def _control(window: MainWindow) -> list[Action]:
             "Control",
             lambda: station("reset"),
             when=lambda: live.mode is Mode.SAFE,
+            needs="mode SAFE",
             tip="To OFF; nothing heats by itself",
         ),
     ]
@@ -167,5 +176,5 @@ def _record(window: MainWindow) -> list[Action]:
             checked=on,
             tip="Start or end the recording",
         ),
-        Action("record.to", "Record to …", "Record", to_file, when=lambda: not on()),
+        Action("record.to", "Record to …", "Record", to_file, when=lambda: not on(), needs="the recording to be off"),
     ]

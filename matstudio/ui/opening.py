@@ -62,14 +62,14 @@ class Opener(QObject):
         if not paths:
             return
         if self._check is not None or self._question is not None:
-            self._window.notice("open: another file is being opened")
+            self._window.tell("open: another file is being opened")
             return
         why = in_the_way(self._window.session.live)
         if why:
             self._window.tell(f"open {_names(paths)}: {why}")
             return
         self._paths = tuple(str(Path(p).absolute()) for p in paths)
-        self._window.notice(f"reading {_names(paths)} …")
+        self._window.tell(f"reading {_names(paths)} …", "")
         check = self._check = QProcess(self)
         check.finished.connect(lambda code, _: self._checked(code))
         check.errorOccurred.connect(lambda _: self._checked(-1) if check.state() == _OVER else None)
@@ -112,7 +112,6 @@ class Opener(QObject):
         if code != 0:
             self._window.tell(f"open {_names(self._paths)}: {said[-1] if said else 'it cannot be read'}")
             return
-        self._window.notice("")
         self._question = dialogs.replacing(self._window, _names(self._paths), self._agreed)
         self._question.destroyed.connect(self._no_question)
 

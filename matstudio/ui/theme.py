@@ -117,6 +117,11 @@ QFrame#notice[level="bad"] {{ background: {bad}; }}
 QFrame#notice[level="bad"] QLabel {{ color: {bad_text}; font-weight: 600; }}
 QFrame#notice[level="caution"] {{ background: {caution}; }}
 QFrame#notice[level="caution"] QLabel {{ color: {caution_text}; font-weight: 600; }}
+QFrame#toast {{ background: {raised}; border: 1px solid {line}; border-radius: 4px; }}
+QFrame#toast[level="caution"] {{ border: 1px solid {caution}; border-left: 5px solid {caution}; }}
+QFrame#toast[level="caution"] QLabel[role="name"] {{ color: {caution_ink}; }}
+QFrame#toast[level="bad"] {{ border: 1px solid {bad_ink}; border-left: 5px solid {bad_ink}; }}
+QFrame#toast[level="bad"] QLabel[role="name"] {{ color: {bad_ink}; }}
 QLineEdit {{ background: {base}; border: 1px solid {line}; border-radius: 3px; padding: 2px 6px; }}
 QLineEdit:disabled {{ color: {dim}; background: {panel}; }}
 QLineEdit[level="caution"] {{ border: 1px solid {caution_ink}; }}

@@ -187,7 +187,7 @@ def test_damaged_files_are_told_in_the_window_which_starts(fake: FakeRun, qapp, 
     names = ("Image", "Diffraction", "Spectrum", "Structure", "Process control", "Trends", "Alarms and log", "Streams")
     window = open_window(fake.run, qapp, monkeypatch, tmp_path)
     stage = window._stage
-    assert "window.toml: not UTF-8 text; defaults are used" in window._notice.text()
+    assert "window.toml: not UTF-8 text; defaults are used" in window.toasts.text()
     close_window(window)
     assert set(names) <= set(stage.names)
     nonsense = Layout(stage.names, (), b"\x00\x01\x02nonsense", b"")

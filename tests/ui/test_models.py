@@ -85,7 +85,7 @@ def test_a_model_is_chosen_in_the_title_of_its_stream(window: MainWindow, fake: 
     assert next(f for _, n, f in fake.asked if n == "event")["text"] == "image: model unet chosen"
     fake.loading, fake.model_error = "", "unet.safetensors: damaged"
     qtbot.waitUntil(lambda: button.text() == "baseline 1, error", timeout=4000)
-    assert window._notice.text() == "image: unet.safetensors: damaged"
+    assert window.toasts.text() == "image: unet.safetensors: damaged"
     fake.model, fake.model_error = "unet", ""
     qtbot.waitUntil(lambda: button.text() == "unet 1", timeout=4000)
 
@@ -93,11 +93,11 @@ def test_a_model_is_chosen_in_the_title_of_its_stream(window: MainWindow, fake: 
 def test_what_becomes_of_processes_and_of_the_recorder_is_shown_and_logged(window: MainWindow, fake: FakeRun, qtbot):
     qtbot.waitUntil(lambda: "recorder" in window._alive.text() and "starting" not in window._alive.text(), timeout=8000)
     fake.failed = "/data: disk full (0 MB free), recording stopped"
-    qtbot.waitUntil(lambda: window._notice.text() == f"recorder: {fake.failed}", timeout=4000)
+    qtbot.waitUntil(lambda: window.toasts.text() == f"recorder: {fake.failed}", timeout=4000)
     qtbot.waitUntil(lambda: any(fake.failed in row[3] and row[0] for row in window._log.event_rows()), timeout=3000)
     assert "▲ recorder failed" in window._alive.text()
     text = "modelhost was silent for 15 s and is killed"
-    window._logged([{"n": 99, "wall": time.time(), "kind": "process", "who": "launcher", "text": text}])
-    assert window._notice.text() == text
+    window.teller._logged([{"n": 99, "wall": time.time(), "kind": "process", "who": "launcher", "text": text}])
+    assert window.toasts.text() == text
     window.refresh()
     assert window._log.event_rows()[0][1:] == ("launcher", "process", text)

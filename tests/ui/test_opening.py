@@ -52,7 +52,7 @@ def test_a_run_that_drives_records_or_is_silent_is_in_the_way():
 def test_a_run_that_drives_goes_on(window: MainWindow, fake: FakeRun, picture: Path, qtbot):
     qtbot.waitUntil(lambda: window.session.live.mode == "PID", timeout=8000)
     window.opener.open([str(picture)])
-    assert window._notice.text() == "open picture.npy: the run is in PID: choose OFF first"
+    assert window.toasts.text() == "open picture.npy: the run is in PID: choose OFF first"
     assert window.opener._check is None
     qtbot.waitUntil(lambda: any("choose OFF first" in r[3] for r in window._log.event_rows()), timeout=3000)
 
@@ -62,12 +62,12 @@ def test_a_bad_file_ends_nothing(window: MainWindow, fake: FakeRun, tmp_path: Pa
     bad = tmp_path / "bad.dm4"
     bad.write_bytes(b"nothing of the kind")
     window.opener.open([str(bad)])
-    qtbot.waitUntil(lambda: window._notice.text().startswith("open bad.dm4: "), timeout=20_000)
-    assert "\n" not in window._notice.text()
+    qtbot.waitUntil(lambda: window.toasts.text().startswith("open bad.dm4: "), timeout=20_000)
+    assert "\n" not in window.toasts.text()
     off(window, fake, qtbot)
     window.opener.open([str(tmp_path / "gone.tif"), str(bad)])
-    qtbot.waitUntil(lambda: window._notice.text().startswith("open gone.tif and 1 more: "), timeout=20_000)
-    assert "no such file" in window._notice.text()
+    qtbot.waitUntil(lambda: window.toasts.text().startswith("open gone.tif and 1 more: "), timeout=20_000)
+    assert "no such file" in window.toasts.text()
     assert window.isVisible()
     assert not window.open_next
     assert window.settings.recent == ()
@@ -84,11 +84,11 @@ def test_a_dropped_file_is_opened_when_the_operator_agrees(window: MainWindow, f
     assert question.text() == "Stop this run and open picture.npy?"
     assert not question.isModal()
     window.opener.open([str(picture)])
-    assert window._notice.text() == "open: another file is being opened"
+    assert window.toasts.text() == "open: another file is being opened"
     fake.mode = "PID"
     qtbot.waitUntil(lambda: window.session.live.mode == "PID", timeout=4000)
     next(b for b in question.buttons() if b.text() == "Stop and open").click()
-    assert "choose OFF first" in window._notice.text(), "what was true when it was asked is not any more"
+    assert "choose OFF first" in window.toasts.text(), "what was true when it was asked is not any more"
     assert not window.open_next
     off(window, fake, qtbot)
     qtbot.waitUntil(lambda: window.opener._question is None, timeout=3000)

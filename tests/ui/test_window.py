@@ -107,7 +107,7 @@ def test_mode_buttons_show_what_the_station_says(window: MainWindow, fake: FakeR
     qtbot.mouseClick(button(window, "POLICY"), Qt.MouseButton.LeftButton)
     assert button(window, "PID").isChecked()
     assert not button(window, "POLICY").isChecked()
-    qtbot.waitUntil(lambda: window._notice.text() == "mode: no policy loaded", timeout=3000)
+    qtbot.waitUntil(lambda: window.toasts.text() == "mode: no policy loaded", timeout=3000)
     fake.refuse.clear()
     qtbot.mouseClick(button(window, "MANUAL"), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: button(window, "MANUAL").isChecked(), timeout=3000)
