@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -46,8 +46,8 @@ class Frames(Protocol):
 
     errors: set[str]
 
-    def look(self) -> None:
-        """To be called at every turn of the loop."""
+    def look(self, wanted: bool = True) -> None:
+        """To be called at every turn of the loop; `wanted`: whether any of its streams has a rate."""
         ...
 
     def busy(self, stream: str) -> bool:
@@ -72,7 +72,7 @@ class FrameThread:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="frames")
         self._jobs: dict[str, Future[None]] = {}
 
-    def look(self) -> None:
+    def look(self, wanted: bool = True) -> None:
         """Nothing to look after."""
 
     def busy(self, stream: str) -> bool:
@@ -101,11 +101,12 @@ class FrameProcess:
         module: calls `main` of this module; started as `python -m module RUN_DIRECTORY`.
         run: whose run directory.
         rings: by stream; the process joins them.
+        name: of the process, in its messages.
     """
 
-    def __init__(self, module: str, run: Run, rings: Mapping[str, RingWriter]) -> None:
+    def __init__(self, module: str, run: Run, rings: Mapping[str, RingWriter], name: str = "frames") -> None:
         self.errors: set[str] = set()
-        self._module, self._run = module, run
+        self._module, self._run, self._name = module, run, name
         self._rings = {name: str(ring.path) for name, ring in rings.items()}
         self._child: subprocess.Popen[bytes] | None = None
         self._orders = self._answers = -1  # its pipes
@@ -115,9 +116,15 @@ class FrameProcess:
         self._waiting: set[str] = set()
         self._read = b""
 
-    def look(self) -> None:
-        """Take the answers that have come; start the process where there is none, end it where it hangs."""
+    def look(self, wanted: bool = True) -> None:
+        """Take the answers that have come; start the process where there is none, end it where it hangs or where no
+        frame is wanted of it."""
         now = time.monotonic()
+        if not wanted:
+            if self._child is not None:
+                self._child.kill()
+                self.close()
+            return
         if self._child is None:
             if len(self._starts) < STARTS or now - self._starts[0] >= WITHIN_S:
                 self._start(now)
@@ -158,7 +165,7 @@ class FrameProcess:
         try:
             self._child = start(self._module, self._run)
         except OSError as error:
-            self.errors.add(f"frames: their process cannot be started: {error.strerror}")
+            self.errors.add(f"{self._name}: their process cannot be started: {error.strerror}")
             return
         assert self._child.stdin is not None
         assert self._child.stdout is not None
@@ -185,7 +192,8 @@ class FrameProcess:
                 self.errors.add(error)
 
     def _lost(self, how: str) -> None:
-        line = f"frames: their process {f'gave none for {HANG_S:g} s' if self._hung else how} and is started again"
+        limit = HANG_S if self._ready else START_S
+        line = f"{self._name}: their process {f'gave none for {limit:g} s' if self._hung else how} and is started again"
         log.error("%s", line)
         self.errors.add(line)
         self.close()
@@ -206,11 +214,11 @@ def start(module: str, run: Run) -> subprocess.Popen[bytes]:
     )
 
 
-def main(maker: Callable[[], Callable[[Order], Frame | None]]) -> None:
+def main(maker: Callable[[Sequence[str]], Callable[[Order], Frame | None]]) -> None:
     """Body of a process that makes frames, until its standard input ends or, on Linux, the device dies.
 
     Args:
-        maker: called once; returns what makes the frame of an order.
+        maker: called once with the names of the streams; returns what makes the frame of an order.
     """
     processes.die_with_parent()
     if hasattr(os, "setsid"):
@@ -220,7 +228,7 @@ def main(maker: Callable[[], Callable[[Order], Frame | None]]) -> None:
     answers = os.dup(1)
     os.dup2(2, 1)  # what others print goes to the log
     rings = {name: JoinedRing(Path(path)) for name, path in json.loads(sys.stdin.readline() or "{}").items()}
-    make = maker()
+    make = maker(tuple(rings))
     processes.settle()
     errors: set[str] = set()
     stream = line = ""

@@ -39,6 +39,7 @@ class Output:
         rate: frames per second of real time.
         title: for people.
         frame_bytes: data bytes of its largest frame.
+        plugin: whose code makes its frames, in a process apart from the others; "": the device's own.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Output:
     rate: float
     title: str
     frame_bytes: int
+    plugin: str = ""
 
     @property
     def slots(self) -> int:
@@ -132,9 +134,12 @@ class DeviceServer:
             stream = Stream(output.name, output.kind, str(ring.path), output.rate, output.title)
             phase = i / len(outputs) / output.rate if output.rate > 0 else 0.0
             self._cameras[output.name] = _Camera(stream, ring, start + phase)
-        rings = {name: camera.ring for name, camera in self._cameras.items()}
-        module = source.frames_module
-        self._frames: Frames = FrameProcess(module, run, rings) if module else FrameThread(rings)
+        self._frames: dict[str, Frames] = {}  # by plugin
+        self._maker = {output.name: output.plugin for output in outputs}
+        for plugin in dict.fromkeys(("", *self._maker.values())):
+            rings = {name: camera.ring for name, camera in self._cameras.items() if self._maker[name] == plugin}
+            module, name = source.frames_module, f"frames of plugin {plugin}" if plugin else "frames"
+            self._frames[plugin] = FrameProcess(module, run, rings, name) if module else FrameThread(rings)
         handlers: dict[str, Handler] = {"heartbeat": lambda t: None, "safe": lambda: None}
         handlers |= source.handlers()
         handlers |= {"describe": self._describe, "ping": lambda: None}
@@ -165,14 +170,16 @@ class DeviceServer:
             self._told = max(next_reading, real - interval)
             self._publisher.send("readings", {"t": t, "readings": self._source.readings(), "state": self._state()})
             next_reading = self._told + interval
-        self._frames.look()
         rates = {output.name: output.rate for output in self._source.outputs()}
+        for plugin, frames in self._frames.items():
+            frames.look(not plugin or any(rates[name] > 0 for name, of in self._maker.items() if of == plugin))
         dues = [self._frame(camera, rates[name], t, real) for name, camera in self._cameras.items()]
         return max(0.0, min(_IDLE_S, next_reading - real, *(due - real for due in dues)))
 
     def close(self) -> None:
         """Wait for the frame that is being made, then remove the rings and close the sockets."""
-        self._frames.close()
+        for frames in self._frames.values():
+            frames.close()
         for camera in self._cameras.values():
             camera.ring.close()
         self._publisher.close()
@@ -192,7 +199,8 @@ class DeviceServer:
             return real + _IDLE_S
         if real < camera.due:
             return camera.due
-        if self._frames.busy(camera.stream.name):
+        frames = self._frames[self._maker[camera.stream.name]]
+        if frames.busy(camera.stream.name):
             if real >= camera.due + 1 / rate:
                 camera.due += 1 / rate
                 camera.late += camera.seq > 0
@@ -202,7 +210,7 @@ class DeviceServer:
         if what is not None:
             camera.seq += 1
             camera.exposed = t
-            self._frames.begin(camera.stream.name, what)
+            frames.begin(camera.stream.name, what)
         return camera.due
 
     def _state(self) -> dict[str, Any]:
@@ -210,7 +218,7 @@ class DeviceServer:
         return dict(self._source.state()) | {
             "boot": self._boot,
             "late": late,
-            "errors": sorted(self._frames.errors)[:5],
+            "errors": sorted(line for frames in self._frames.values() for line in frames.errors)[:5],
         }
 
     def _describe(self) -> Mapping[str, Any]:

@@ -139,11 +139,11 @@ def test_it_is_started_five_times_a_minute_at_most(monkeypatch):
     start = frames.start
     monkeypatch.setattr(frames, "start", lambda *a: starts.append(time.monotonic()) or start(*a))
     monkeypatch.setattr(frames, "STARTS", 2)
-    server._frames._starts = frames.deque(maxlen=2)
+    server._frames[""]._starts = frames.deque(maxlen=2)
     try:
         for _ in range(200):
             time.sleep(server.step() / 4)
-            if len(starts) == 2 and server._frames._child is None:
+            if len(starts) == 2 and server._frames[""]._child is None:
                 break
         assert len(starts) == 2
         for _ in range(50):

@@ -8,17 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from matstudio.domain.frame import Frame, Kind
+from matstudio.domain.frame import Frame
 from matstudio.domain.structure import AtomicModel
-from matstudio.instruments.server import Output
 from matstudio.modalities.base import Forward, modality
 from matstudio.modalities.noise import poisson
 
-_CHANNEL: dict[Kind, type[np.unsignedinteger[Any]]] = {
-    Kind.IMAGE: np.uint16,
-    Kind.DIFFRACTION: np.uint16,
-    Kind.SPECTRUM: np.uint32,
-}
 _STRESS_FRAMES = 8
 
 
@@ -47,12 +41,19 @@ class Exposure:
 
 
 class TwinDetector:
-    """A detector for one modality: its forward model and its counts, which saturate where their type ends."""
+    """A detector for one modality: its forward model and its counts, which saturate where their type ends.
 
-    def __init__(self, kind: Kind) -> None:
+    Raises:
+        ValueError: no plugin in use has a forward model and a stream of that kind.
+    """
+
+    def __init__(self, kind: str) -> None:
         self.kind = kind
+        stream = modality(kind).stream
+        if stream is None:
+            raise ValueError(f"{kind} has no stream")
+        self._shape, self._dtype = stream.shape, np.dtype(stream.dtype)
         self._forward: Forward = modality(kind).make("forward")
-        self._dtype = _CHANNEL[kind]
         self._kept: list[Frame] = []
         self._kept_of: tuple[Any, ...] = ()
 
@@ -61,13 +62,6 @@ class TwinDetector:
         """Electrons per Å^2 of one exposure at dose factor 1, where the forward model knows them, else 0."""
         return float(self._forward.metadata().get("dose_e_per_A2", 0.0))
 
-    def output(self, rate: float) -> Output:
-        """The stream that the detector makes."""
-        axes = self._forward.axes()
-        size = int(np.prod([a.size for a in axes])) * np.dtype(self._dtype).itemsize
-        title = f"{self._forward.metadata()['mode']} {' x '.join(str(a.size) for a in axes)}"
-        return Output(str(self.kind), self.kind, rate, title, size)
-
     def frame(self, exposure: Exposure) -> Frame:
         """The frame of an exposure."""
         expected = self._forward.expected(exposure.atoms)
@@ -75,8 +69,11 @@ class TwinDetector:
             expected = expected * np.float32(exposure.dose_factor)
         seed = exposure.seed
         counts = np.rint(expected) if seed is None else poisson(expected, np.random.default_rng(seed))
+        if counts.shape != self._shape:
+            raise ValueError(f"{self.kind}: its forward model gives {counts.shape}, its manifest says {self._shape}")
         if counts.dtype != self._dtype:
-            counts = np.minimum(counts, np.iinfo(self._dtype).max).astype(self._dtype)
+            most = np.iinfo(self._dtype).max if self._dtype.kind == "u" else np.inf
+            counts = np.minimum(counts, most).astype(self._dtype)
         counts.flags.writeable = False
         facts = dict(self._forward.metadata())
         for name in ("dose_e_per_A2", "dose_electrons"):

@@ -3,7 +3,8 @@ twin's frames."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,10 +48,14 @@ class Shot:
 
 
 class TwinFrames:
-    """The specimen and a detector for each stream. A frame depends on its shot only."""
+    """The specimen and a detector for each stream. A frame depends on its shot only.
 
-    def __init__(self) -> None:
-        self._detectors = {str(kind): TwinDetector(kind) for kind in Kind}
+    Args:
+        streams: those whose detectors are needed; they have the names of their kinds.
+    """
+
+    def __init__(self, streams: Sequence[str] = tuple(Kind)) -> None:
+        self._detectors = {str(kind): TwinDetector(kind) for kind in streams}
         self._seed, self._specimen = 0, Specimen()
 
     def make(self, shot: Mapping[str, Any]) -> Frame:
@@ -87,10 +92,15 @@ class TwinFrames:
             s.clock,
             specimen.atoms(s.temperature_K, (s.drift_A[0], s.drift_A[1])),
             s.dose_factor,
-            (s.seed, 2, list(self._detectors).index(s.stream), s.seq) if s.noise else None,
+            (s.seed, 2, _number(s.stream), s.seq) if s.noise else None,
             facts | dict(s.facts),
         )
 
 
+def _number(stream: str) -> int:
+    """A number of its own for each stream's noise."""
+    return list(Kind).index(Kind(stream)) if stream in tuple(Kind) else zlib.crc32(stream.encode())
+
+
 if __name__ == "__main__":
-    frames.main(lambda: TwinFrames().make)
+    frames.main(lambda streams: TwinFrames(streams).make)

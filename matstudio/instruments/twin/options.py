@@ -7,9 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-RATES_HZ = {"image": 10.0, "diffraction": 5.0, "spectrum": 5.0}
+from matstudio.domain.frame import Kind
+from matstudio.modalities.base import modalities
+
 STRESS_HZ = 30.0
 MOST_HZ = 60.0
+
+
+def default_rates() -> dict[str, float]:
+    """Frames per second of each stream that the twin has, as the manifests of the modalities say."""
+    return {m.kind: m.stream.rate for m in modalities().values() if m.stream is not None}
 
 
 @dataclass(frozen=True)
@@ -22,19 +29,19 @@ class Options:
         antiphase: an antiphase boundary in the specimen.
         dose_factor: of every exposure's dose.
         rates: frames per second of real time, by stream; 0: none.
-        stress: every stream at 30 Hz, with frames made beforehand.
+        stress: every stream of MatStudio's own modalities at 30 Hz, with frames made beforehand.
     """
 
     seed: int = 0
     noise: bool = True
     antiphase: bool = False
     dose_factor: float = 1.0
-    rates: Mapping[str, float] = field(default_factory=lambda: dict(RATES_HZ))
+    rates: Mapping[str, float] = field(default_factory=default_rates)
     stress: bool = False
 
     def rate(self, stream: str) -> float:
         """Frames per second of a stream."""
-        return STRESS_HZ if self.stress else self.rates[stream]
+        return STRESS_HZ if self.stress and stream in tuple(Kind) else self.rates[stream]
 
     def changed(self, options: Mapping[str, Any]) -> Options:
         """These options with others over them.
@@ -67,7 +74,7 @@ class Options:
 
 def _rates(value: Mapping[str, Any]) -> dict[str, float]:
     for stream, rate in value.items():
-        if stream not in RATES_HZ:
+        if stream not in default_rates():
             raise ValueError(f"option rates: no stream {stream!r}")
         if not (_is_number(rate) and 0 <= rate <= MOST_HZ):
             raise ValueError(f"option rates: {stream} at {rate!r} Hz, not within 0 .. {MOST_HZ:g}")

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from matstudio.bus.messages import Handler
 from matstudio.bus.rundir import Run
 from matstudio.domain.clock import Clock
@@ -20,6 +22,7 @@ from matstudio.instruments.twin.detectors import TwinDetector
 from matstudio.instruments.twin.device import TwinDevice
 from matstudio.instruments.twin.frames import Shot
 from matstudio.instruments.twin.options import Options
+from matstudio.modalities.base import modalities
 
 BACKLASH = 0.003
 
@@ -38,12 +41,13 @@ class TwinSource:
         self._clock = clock
         self.device = TwinDevice(clock, seed=options.seed, noise=options.noise)
         self._options = options
-        self._detectors = {str(kind): TwinDetector(kind) for kind in Kind}
+        self._streams = streams()
+        self._image_dose = TwinDetector(Kind.IMAGE).dose_e_per_A2 if Kind.IMAGE in self._streams else 0.0
         self._shown_order = self.device.plant.S
         self._dose_rate()
 
     def outputs(self) -> tuple[Output, ...]:
-        return tuple(d.output(self._options.rate(name)) for name, d in self._detectors.items())
+        return tuple(replace(o, rate=self._options.rate(name)) for name, o in self._streams.items())
 
     def describe(self, streams: tuple[Stream, ...]) -> Description:
         return replace(self.device.describe(streams), state=self.state())
@@ -62,7 +66,7 @@ class TwinSource:
         return self.device.state() | {
             "antiphase": o.antiphase,
             "dose_factor": o.dose_factor,
-            "rates": {name: o.rate(name) for name in self._detectors},
+            "rates": {name: o.rate(name) for name in self._streams},
             "stress": o.stress,
         }
 
@@ -113,8 +117,19 @@ class TwinSource:
 
     def _dose_rate(self) -> None:
         """The image's beam counts: its dose at its rate, per second of run time."""
-        per_image = self._detectors[str(Kind.IMAGE)].dose_e_per_A2 * self._options.dose_factor
-        self.device.plant.dose_rate = per_image * self._options.rate(str(Kind.IMAGE)) / self.device.speed
+        rate = self._options.rate(Kind.IMAGE) if Kind.IMAGE in self._streams else 0.0
+        self.device.plant.dose_rate = self._image_dose * self._options.dose_factor * rate / self.device.speed
+
+
+def streams() -> dict[str, Output]:
+    """What the twin's detectors give, one for each modality that has a forward model and says so in its manifest."""
+    found = {}
+    for m in modalities().values():
+        if m.stream is not None:
+            size = math.prod(m.stream.shape) * np.dtype(m.stream.dtype).itemsize
+            plugin = m.plugin.name if m.plugin is not None and not m.plugin.own else ""
+            found[m.kind] = Output(m.kind, m.kind, m.stream.rate, m.stream.title, size, plugin)
+    return found
 
 
 def serve(run: Run, stop: threading.Event) -> None:
