@@ -58,10 +58,11 @@ def set_priority(nice: int) -> None:
         Path("/proc/self/autogroup").write_text(str(nice))
 
 
-def die_with_parent() -> None:
-    """Have the system kill this process when the thread that started it ends; on Linux only."""
+def die_with_parent(number: int = 9) -> None:
+    """Have the system send this process a signal (default: SIGKILL) when the thread that started it ends; on Linux
+    only. It holds for what the process becomes (`exec`), but not for its children."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
 
 
 def settle() -> None:

@@ -55,14 +55,15 @@ def replacing(parent: QWidget, what: str, done: Callable[[], object]) -> QMessag
     return _show(box)
 
 
-def leaving(parent: QWidget, done: Callable[[bool], object]) -> QMessageBox:
-    """Ask what becomes of the run; `done` is called with whether it goes on, or not at all."""
+def leaving(parent: QWidget, done: Callable[[bool], object], also: str = "") -> QMessageBox:
+    """Ask what becomes of the run; `done` is called with whether it goes on, or not at all. `also`: what closing the
+    window means besides."""
     box = QMessageBox(parent)
     box.setWindowTitle("MatStudio")
     box.setText("Keep the run going?")
     box.setInformativeText(
         "Kept running, control and recording go on without a window; a new window attaches to them.\n"
-        "Stopped, everything is made safe and the recording is closed."
+        "Stopped, everything is made safe and the recording is closed." + (f"\n\nEither way: {also}" if also else "")
     )
     keep = box.addButton("Keep running", QMessageBox.ButtonRole.AcceptRole)
     stop = box.addButton("Stop the run", QMessageBox.ButtonRole.DestructiveRole)

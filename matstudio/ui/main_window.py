@@ -19,12 +19,14 @@ from matstudio.domain.structure import SiteModel
 from matstudio.ui import dialogs, menu, shot, theme
 from matstudio.ui.counts_dock import CountsView
 from matstudio.ui.header import Banner, HeaderView
+from matstudio.ui.jobs import JobsControl
 from matstudio.ui.kept import Kept
 from matstudio.ui.layout import VERSION, Layout
 from matstudio.ui.log_dock import LogView
 from matstudio.ui.opening import Opener, dropped
 from matstudio.ui.parts import Dock, Elided, Notice, Words
 from matstudio.ui.present import counts, header, log, process, processes, status_line
+from matstudio.ui.present.jobs import at_closing
 from matstudio.ui.present.models import model_line
 from matstudio.ui.present.trends import Trends
 from matstudio.ui.process_dock import ProcessView
@@ -114,6 +116,8 @@ class MainWindow(QMainWindow):
             self._tell_models()
 
     def _show_mode(self) -> None:
+            self.jobs.tick()
+            self.actions_.refresh()
         """Show what a change of mode changes."""
         live = self.session.live
         self._header.show_header(header.present(live))
@@ -207,12 +211,11 @@ class MainWindow(QMainWindow):
         if self._ask:
             event.ignore()
             if self._question is None:
-                self._question = dialogs.leaving(self, self._left)
+                self._question = dialogs.leaving(self, self._left, at_closing(self.jobs.jobs.active))
                 self._question.destroyed.connect(self._no_question)
             return
         self._timer.stop()
         self.toasts.stop()
-        self.opener.stop()
         if not self.session.run.headless:
             stage = self._stage
             state, place = bytes(stage.saveState(VERSION).data()), bytes(self.saveGeometry().data())
@@ -283,9 +286,11 @@ class MainWindow(QMainWindow):
         around = QVBoxLayout()
         around.setContentsMargins(6, 2, 6, 0)
         around.addWidget(self._stage)
+            "Jobs": Dock("jobs", "Jobs", self.jobs.view, self),
         whole = QWidget()
         box = QVBoxLayout(whole)
         box.setContentsMargins(0, 0, 0, 0)
+        self.jobs.put(self.docks["Jobs"])
         box.setSpacing(4)
         box.addWidget(top)
         box.addLayout(around, 1)

@@ -39,6 +39,7 @@ def _file(window: MainWindow) -> list[Action]:
         Action(
             "file.open", "Open …", "File", window.opener.ask, "Ctrl+O", tip="Files or a session, in place of the run"
         ),
+        *window.jobs.actions(),
         Action("file.screenshot", "Save picture of the window …", "File", screenshot),
         Action("file.note", "Note about this moment …", "File", window.ask_note, "Ctrl+N"),
         Action("file.quit", "Quit …", "File", window.close, "Ctrl+Q", tip="Asks whether the run goes on"),
@@ -93,6 +94,7 @@ def _view(window: MainWindow) -> list[Action]:
     made += [
         Action("view.layout", "Put the docks back", "View", window.arrange),
         Action("view.alarms", "Show the alarms", "View", lambda: window.show_dock("Alarms and log")),
+        Action("view.jobs", "Show the jobs", "View", lambda: window.show_dock("Jobs")),
         Action("view.log", "Show the log", "View", lambda: window.show_dock("Alarms and log")),
         Action("view.notices", "Close all notices", "View", window.toasts.clear, tip="They stay in the log"),
     ]

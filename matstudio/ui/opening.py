@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QProcess, QTimer
+from PySide6.QtCore import QObject, QTimer
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QMenu, QMessageBox
 
 from matstudio.domain.process import Mode
 from matstudio.ui import dialogs
 from matstudio.ui.live import Live
+from matstudio.workers.job import Job, State, Work
 
 if TYPE_CHECKING:
     from matstudio.ui.main_window import MainWindow
 
-CHECK_S = 60
+CHECK_S = 60.0
 NEXT = "open.json"
 """In the run directory: the paths that the launcher is to open when this run has ended."""
 
@@ -46,9 +46,7 @@ class Opener(QObject):
         super().__init__(window)
         self._window = window
         self._paths: tuple[str, ...] = ()
-        self._check: QProcess | None = None
-        self._late = QTimer(self, singleShot=True, interval=CHECK_S * 1000)
-        self._late.timeout.connect(self._too_late)
+        self._checking = False
         self._question: QMessageBox | None = None
 
     def ask(self) -> None:
@@ -61,20 +59,18 @@ class Opener(QObject):
         """Check files and ask whether they are to be opened in place of the run."""
         if not paths:
             return
-        if self._check is not None or self._question is not None:
+        if self._checking or self._question is not None:
             self._window.tell("open: another file is being opened")
             return
-        why = in_the_way(self._window.session.live)
+        why = self._in_the_way()
         if why:
             self._window.tell(f"open {_names(paths)}: {why}")
             return
         self._paths = tuple(str(Path(p).absolute()) for p in paths)
-        self._window.tell(f"reading {_names(paths)} …", "")
-        check = self._check = QProcess(self)
-        check.finished.connect(lambda code, _: self._checked(code))
-        check.errorOccurred.connect(lambda _: self._checked(-1) if check.state() == _OVER else None)
-        check.start(sys.executable, ["-m", "matstudio.instruments.replay", self.instrument()])
-        self._late.start()
+        self._checking = True
+        command = ("-m", "matstudio.instruments.replay", self.instrument())
+        work = Work(f"read {_names(paths)}", lambda _: command, light=True, limit_s=CHECK_S)
+        self._window.jobs.start(work, self._checked)
 
     def instrument(self) -> str:
         """The files as an instrument."""
@@ -90,27 +86,18 @@ class Opener(QObject):
             action.triggered.connect(lambda _=False, p=paths: self.open(p))
         menu.setEnabled(bool(self._window.settings.recent))
 
-    def stop(self) -> None:
-        """End the check that is under way."""
-        self._late.stop()
-        check, self._check = self._check, None
-        if check is not None:
-            check.kill()
-            check.waitForFinished(2000)
+    def _in_the_way(self) -> str:
+        """Why the run must not be ended now, in one line, or "": nor is it while a job has work to lose."""
+        if any(not job.work.light for job in self._window.jobs.jobs.active):
+            return "a job is under way: wait for it, or cancel it first"
+        return in_the_way(self._window.session.live)
 
-    def _too_late(self) -> None:
-        self.stop()
-        self._window.tell(f"open {_names(self._paths)}: not read within {CHECK_S} s")
-
-    def _checked(self, code: int) -> None:
-        check, self._check = self._check, None
-        if check is None:
+    def _checked(self, job: Job) -> None:
+        self._checking = False
+        if job.state is State.CANCELLED:
             return
-        self._late.stop()
-        said = bytes(check.readAllStandardError().data()).decode(errors="replace").strip().splitlines()
-        check.deleteLater()
-        if code != 0:
-            self._window.tell(f"open {_names(self._paths)}: {said[-1] if said else 'it cannot be read'}")
+        if job.state is not State.DONE:
+            self._window.tell(f"open {_names(self._paths)}: {job.line}")
             return
         self._question = dialogs.replacing(self._window, _names(self._paths), self._agreed)
         self._question.destroyed.connect(self._no_question)
@@ -119,7 +106,7 @@ class Opener(QObject):
         self._question = None
 
     def _agreed(self) -> None:
-        why = in_the_way(self._window.session.live)
+        why = self._in_the_way()
         if why:
             self._window.tell(f"open {_names(self._paths)}: {why}")
             return
@@ -132,9 +119,6 @@ class Opener(QObject):
         window.keep(window.settings.opened(os.pathsep.join(self._paths)))
         window.open_next = True
         QTimer.singleShot(0, window, window.leave)
-
-
-_OVER = QProcess.ProcessState.NotRunning
 
 
 def dropped(event: QDropEvent) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QFontMetricsF, QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QFontMetricsF, QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QDockWidget,
     QFrame,
@@ -81,6 +82,40 @@ class Elided(QWidget):
         painter.setPen(colour)
         text = QFontMetricsF(self.font()).elidedText(self._text, Qt.TextElideMode.ElideRight, self.width())
         painter.drawText(self.rect(), self._align | Qt.AlignmentFlag.AlignVCenter, text)
+        painter.end()
+
+
+class Bar(QWidget):
+    """A grey bar: how much of its range an output has, or how much of some work is done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._fraction = math.nan
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def set_fraction(self, fraction: float) -> None:
+        """0..1, or NaN: not known."""
+        if fraction != self._fraction:
+            self._fraction = fraction
+            self.update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(70, max(10, self.fontMetrics().height() // 2 + 2))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        painter.setPen(QPen(self.palette().mid().color(), 1))
+        painter.setBrush(self.palette().base())
+        painter.drawRoundedRect(box, 3, 3)
+        if math.isfinite(self._fraction) and self._fraction > 0:
+            box.setWidth(max(2.0, box.width() * self._fraction))
+            colour = self.palette().text().color()
+            colour.setAlphaF(0.55)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(colour)
+            painter.drawRoundedRect(box, 3, 3)
         painter.end()
 
 

@@ -2,51 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
-from PySide6.QtCore import QRectF, QSize, Qt, Signal, SignalInstance
-from PySide6.QtGui import QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal, SignalInstance
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from matstudio.ui.live import Live
-from matstudio.ui.parts import Elided, NumberEdit, label, restyle
+from matstudio.ui.parts import Bar, Elided, NumberEdit, label, restyle
 from matstudio.ui.present import process
 from matstudio.ui.present.process import Process, Row, RowState
 from matstudio.widgets.text import number, scaled
-
-
-class Bar(QWidget):
-    """How much of its range an output has."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._fraction = math.nan
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-
-    def set_fraction(self, fraction: float) -> None:
-        """0..1, or NaN: not known."""
-        if fraction != self._fraction:
-            self._fraction = fraction
-            self.update()
-
-    def sizeHint(self) -> QSize:
-        return QSize(70, max(10, self.fontMetrics().height() // 2 + 2))
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        painter.setPen(QPen(self.palette().mid().color(), 1))
-        painter.setBrush(self.palette().base())
-        painter.drawRoundedRect(box, 3, 3)
-        if math.isfinite(self._fraction) and self._fraction > 0:
-            box.setWidth(max(2.0, box.width() * self._fraction))
-            colour = self.palette().text().color()
-            colour.setAlphaF(0.55)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(colour)
-            painter.drawRoundedRect(box, 3, 3)
-        painter.end()
 
 
 class Card(QFrame):

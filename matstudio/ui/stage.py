@@ -53,6 +53,7 @@ class Stage(QMainWindow):
         self.splitDockWidget(docks["Process control"], docks["Trends"], down)
         self.tabifyDockWidget(docks["Timeline"], docks["Alarms and log"])
         self.tabifyDockWidget(docks["Alarms and log"], docks["Streams"])
+        self.tabifyDockWidget(docks["Streams"], docks["Jobs"])
         for home, dock in self._further:
             self.tabifyDockWidget(home, dock)
         for name, dock in docks.items():

@@ -15,7 +15,8 @@ from matstudio.ui.actions import Action
 from matstudio.ui.session import sessions_folder
 from matstudio.widgets.atoms import BY
 from matstudio.widgets.structure_camera import VIEWS
-from matstudio.workers.export import StructureExport
+from matstudio.workers import export
+from matstudio.workers.job import Work
 
 if TYPE_CHECKING:
     from matstudio.widgets.structure_canvas import StructureCanvas
@@ -28,15 +29,14 @@ class StructureDock(QWidget):
     """Holds the 3D view, which is made after the first paint, and writes what it shows into files.
 
     Args:
-        tell: shows one line for some seconds.
+        tell: shows (text, level) for some seconds.
+        start: begins a job.
     """
 
-    def __init__(self, tell: Callable[[str], object]) -> None:
+    def __init__(self, tell: Callable[[str, str], object], start: Callable[[Work], object]) -> None:
         super().__init__()
-        self._tell = tell
+        self._tell, self._start = tell, start
         self._canvas: StructureCanvas | None = None
-        self._export = StructureExport(self)
-        self._export.written.connect(self._written)
         QVBoxLayout(self).setContentsMargins(0, 0, 0, 0)
 
     @property
@@ -70,7 +70,6 @@ class StructureDock(QWidget):
 
     def shutdown(self) -> None:
         """End its threads."""
-        self._export.stop()
         if self._canvas is not None:
             self._canvas.shutdown()
 
@@ -94,15 +93,14 @@ class StructureDock(QWidget):
         dialogs.save_as(self, "Save the structure", start, kinds, lambda path: self.write(model, path))
 
     def write(self, model: SiteModel, path: Path) -> None:
-        """Write a structure in another process; a line tells when it is there, or why it is not."""
+        """Write a structure in the background."""
         if path.suffix.lower() not in SUFFIXES:
-            self._tell(f"{path.name}: a structure is written as {', '.join(SUFFIXES)}")
-            return
-        self._tell(f"{path.name}: writing {len(model.positions):,} sites …")
-        self._export.write(model, path)
+            self._tell(f"{path.name}: a structure is written as {', '.join(SUFFIXES)}", "caution")
+        else:
+            self._start(export.structure(model, path))
 
     def _written(self, path: Path, error: str) -> None:
-        self._tell(error if path.name in error else f"{path.name}: {error or 'saved'}")
+        self._tell(error if path.name in error else f"{path.name}: {error or 'saved'}", "caution" if error else "")
 
 
 def _actions(dock: StructureDock) -> list[Action]:
@@ -115,7 +113,12 @@ def _actions(dock: StructureDock) -> list[Action]:
     def canvas(do: Callable[[StructureCanvas], object]) -> Callable[[], object]:
         return lambda: do(dock.canvas) if dock.canvas is not None else None
 
-    made = [Action("structure.save", "Save the structure …", MENU, dock.ask_structure, when=there, tip="CIF or XYZ")]
+    here, seen = "a structure", "a structure and OpenGL"
+    made = [
+        Action(
+            "structure.save", "Save the structure …", MENU, dock.ask_structure, when=there, needs=here, tip="CIF or XYZ"
+        )
+    ]
     made += [
         Action(
             f"structure.picture.{scale}",
@@ -123,12 +126,14 @@ def _actions(dock: StructureDock) -> list[Action]:
             MENU,
             lambda s=scale: dock.ask_picture(s),
             when=drawn,
+            needs=seen,
             tip="PNG of the 3D view, with legend and scale",
         )
         for scale in PICTURE_SCALES
     ]
     made += [
-        Action(f"structure.view.{n}", f"Look {n}", MENU, canvas(lambda c, n=n: c.look(n)), when=drawn) for n in VIEWS
+        Action(f"structure.view.{n}", f"Look {n}", MENU, canvas(lambda c, n=n: c.look(n)), when=drawn, needs=seen)
+        for n in VIEWS
     ]
     made += [
         Action(
@@ -137,6 +142,7 @@ def _actions(dock: StructureDock) -> list[Action]:
             MENU,
             canvas(lambda c, by=by: c.colour_by(by)),
             when=drawn,
+            needs=seen,
             checked=lambda by=by: dock.canvas is not None and dock.canvas.colouring == by,
         )
         for by in BY
@@ -148,6 +154,7 @@ def _actions(dock: StructureDock) -> list[Action]:
             MENU,
             canvas(lambda c: c.set_bonds(not c.with_bonds)),
             when=drawn,
+            needs=seen,
             checked=lambda: dock.canvas is not None and dock.canvas.with_bonds,
         ),
         Action(
@@ -156,6 +163,7 @@ def _actions(dock: StructureDock) -> list[Action]:
             MENU,
             canvas(lambda c: c.set_perspective(not c.in_perspective)),
             when=drawn,
+            needs=seen,
             checked=lambda: dock.canvas is not None and dock.canvas.in_perspective,
         ),
     ]

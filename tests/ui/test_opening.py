@@ -53,7 +53,7 @@ def test_a_run_that_drives_goes_on(window: MainWindow, fake: FakeRun, picture: P
     qtbot.waitUntil(lambda: window.session.live.mode == "PID", timeout=8000)
     window.opener.open([str(picture)])
     assert window.toasts.text() == "open picture.npy: the run is in PID: choose OFF first"
-    assert window.opener._check is None
+    assert window.jobs.jobs.jobs == ()
     qtbot.waitUntil(lambda: any("choose OFF first" in r[3] for r in window._log.event_rows()), timeout=3000)
 
 

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QMainWindow
 from matstudio.domain.structure import SiteModel
 from matstudio.ui.parts import Dock
 from matstudio.ui.structure_dock import StructureDock
+from matstudio.workers.jobs import Jobs
 
 MODEL = SiteModel(
     np.eye(3) * 8,
@@ -30,8 +31,10 @@ def told() -> list[str]:
 
 @pytest.fixture
 def dock(qtbot, told: list[str]):
-    made = StructureDock(told.append)
-    qtbot.addWidget(made, before_close_func=lambda d: d.shutdown())
+    jobs = Jobs()
+    jobs.changed.connect(lambda job: told.append(f"{job.work.title}: {job.state}"))
+    made = StructureDock(lambda text, level: told.append(text), jobs.start)
+    qtbot.addWidget(made, before_close_func=lambda d: (d.shutdown(), jobs.stop()))
     made.resize(500, 400)
     made.show()
     return made
@@ -69,22 +72,20 @@ def test_files_are_written_and_told(dock: StructureDock, told: list[str], qtbot,
     dock.show_structure(MODEL)
     dock.write(MODEL, tmp_path / "s.cif")
     dock.write(MODEL, tmp_path / "s.doc")
-    assert told == [
-        "s.cif: writing 4 sites …",
-        "s.doc: a structure is written as .cif, .xyz, .extxyz",
-    ]
-    qtbot.waitUntil(lambda: len(told) == 3, timeout=30000)
-    assert told[2] == "s.cif: saved"
+    work = "write 4 sites to s.cif"
+    assert told == [f"{work}: waiting", f"{work}: running", "s.doc: a structure is written as .cif, .xyz, .extxyz"]
+    qtbot.waitUntil(lambda: told[-1] == f"{work}: done", timeout=30000)
     assert (tmp_path / "s.cif").exists()
+    told.clear()
     dock.save(tmp_path / "s.png", 1)
-    qtbot.waitUntil(lambda: len(told) == 4, timeout=15000)
-    assert told[3] == ("s.png: saved" if dock.canvas.has_gl else "s.png: No OpenGL: the 3D view needs it")
+    qtbot.waitUntil(lambda: len(told) == 1, timeout=15000)
+    assert told[0] == ("s.png: saved" if dock.canvas.has_gl else "s.png: No OpenGL: the 3D view needs it")
     assert (tmp_path / "s.png").exists() == dock.canvas.has_gl
 
 
 def test_it_goes_on_drawing_when_its_dock_floats_comes_back_closes_and_opens(qtbot, told: list[str]) -> None:
     main = QMainWindow()
-    inner = StructureDock(told.append)
+    inner = StructureDock(lambda text, level: told.append(text), told.append)
     qtbot.addWidget(main, before_close_func=lambda _: inner.shutdown())
     dock = Dock("structure", "Structure", inner, main)
     main.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock)

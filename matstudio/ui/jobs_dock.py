@@ -1,0 +1,141 @@
+"""The jobs' dock: a row for each piece of background work, with its progress and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from matstudio.ui.parts import Bar, Elided, label, restyle
+from matstudio.ui.present.jobs import Row
+
+
+class JobRow(QFrame):
+    """One job."""
+
+    cancel = Signal(int)
+    open = Signal(int)
+    folder = Signal(int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("card")
+        self._id = 0
+        grid = QGridLayout(self)
+        grid.setContentsMargins(9, 4, 9, 4)
+        grid.setHorizontalSpacing(10)
+        grid.setVerticalSpacing(1)
+        self._title, self._count, self._line = Elided(), Elided(), Elided()
+        self._time = Elided("", Qt.AlignmentFlag.AlignRight)
+        self._state = label("", "dim")
+        self._state.setMinimumWidth(self.fontMetrics().horizontalAdvance("● cancelled") + 8)
+        self._time.setFixedWidth(self.fontMetrics().horizontalAdvance("00 min left 00") + 8)
+        self._bar = Bar()
+        buttons = QHBoxLayout()
+        buttons.setSpacing(4)
+        self._buttons = {}
+        for name, tip, signal in (
+            ("Cancel", "Interrupt it; it keeps what it has done", self.cancel),
+            ("Open result", "Open the file that it has written", self.open),
+            ("Show folder", "Show the folder of the file that it has written", self.folder),
+        ):
+            button = QPushButton(name)
+            button.setToolTip(tip)
+            button.clicked.connect(lambda _=False, s=signal: s.emit(self._id))
+            buttons.addWidget(button)
+            self._buttons[name] = button
+        grid.addWidget(self._state, 0, 0)
+        grid.addWidget(self._title, 0, 1)
+        grid.addWidget(self._bar, 0, 2)
+        grid.addWidget(self._count, 0, 3)
+        grid.addWidget(self._time, 0, 4)
+        grid.addLayout(buttons, 0, 5)
+        grid.addWidget(self._line, 1, 1, 1, 4)
+        for column, stretch in ((1, 5), (2, 3), (3, 3)):
+            grid.setColumnStretch(column, stretch)
+
+    def show_row(self, r: Row) -> None:
+        """Show what the presenter says."""
+        self._id = r.id
+        self._title.set_text(r.title, dim=False)
+        self._state.setText(r.state)
+        restyle(self._state, "role", r.level or "dim")
+        self._bar.set_fraction(r.fraction)
+        self._count.set_text(r.count)
+        self._time.set_text(r.time)
+        self._line.set_text(r.line, dim=not r.level)
+        self._line.setVisible(bool(r.line))
+        for name, there in (("Cancel", r.cancel), ("Open result", r.open), ("Show folder", r.folder)):
+            self._buttons[name].setVisible(there)
+
+    def button(self, name: str) -> QPushButton:
+        """ "Cancel", "Open result" or "Show folder"."""
+        return self._buttons[name]
+
+    def texts(self) -> str:
+        """What is shown."""
+        parts = (self._state.text(), self._title.text(), self._count.text(), self._time.text(), self._line.text())
+        return "  ".join(p for p in parts if p)
+
+
+class JobsView(QWidget):
+    """Draws the rows; tells the number of the job of which a button was pressed."""
+
+    cancel = Signal(int)
+    open = Signal(int)
+    folder = Signal(int)
+    new = Signal()
+    clear = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: list[JobRow] = []
+        self._empty = label("What runs in the background stands here: reconstructions, files that are written", "dim")
+        self._new, self._clear = QPushButton("Reconstruct …"), QPushButton("Clear")
+        self._new.setToolTip("The models over files or a session")
+        self._new.clicked.connect(self.new)
+        self._clear.setToolTip("Take those that are over from the list; their files stay")
+        self._clear.clicked.connect(self.clear)
+        head = QHBoxLayout()
+        head.setContentsMargins(4, 0, 0, 0)
+        head.addWidget(self._empty, 1)
+        head.addStretch(0)
+        head.addWidget(self._new)
+        head.addWidget(self._clear)
+        inner = QWidget()
+        self._list = QVBoxLayout(inner)
+        self._list.setContentsMargins(0, 0, 4, 0)
+        self._list.setSpacing(4)
+        self._list.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(inner)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(2, 0, 2, 2)
+        box.setSpacing(3)
+        box.addLayout(head)
+        box.addWidget(area, 1)
+
+    def show_jobs(self, rows: Sequence[Row]) -> None:
+        """Show a row for each job, in this order."""
+        self._empty.setText("" if rows else "What runs in the background stands here: reconstructions, files written")
+        self._clear.setEnabled(any(not r.cancel for r in rows))
+        while len(self._rows) < len(rows):
+            made = JobRow()
+            for signal, wanted in ((made.cancel, self.cancel), (made.open, self.open), (made.folder, self.folder)):
+                signal.connect(wanted)
+            self._list.insertWidget(len(self._rows), made)
+            self._rows.append(made)
+        while len(self._rows) > len(rows):
+            gone = self._rows.pop()
+            self._list.removeWidget(gone)
+            gone.hide()
+            gone.deleteLater()
+        for widget, shown in zip(self._rows, rows, strict=True):
+            widget.show_row(shown)
+
+    def rows(self) -> list[JobRow]:
+        """The rows, from top to bottom."""
+        return list(self._rows)

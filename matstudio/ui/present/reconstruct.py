@@ -1,0 +1,97 @@
+"""What the operator chose to have reconstructed: whether it can be begun, and as which command. Knows no Qt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from matstudio.workers.job import Work
+
+SUFFIX = ".nxs"
+DEFAULT = ""
+"""In place of a model's name: the one that was recorded, else the first."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A stream of the files: its kind, how many frames it has, and the models that there are for it."""
+
+    name: str
+    kind: str
+    frames: int
+    models: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """ "image, 1,204 frames"."""
+        return f"{self.name}, {self.frames:,} frame{'s' if self.frames != 1 else ''}"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen.
+
+    Args:
+        files: to be read, in their order.
+        out: to be written; of several files the others go to NAME-2 and so on.
+        models: stream -> name of the model, `DEFAULT` where nothing was chosen.
+        every: analyse every frame, not only those that were analysed live.
+        resume: go on with `out`, which was cut short.
+    """
+
+    files: tuple[Path, ...] = ()
+    out: Path | None = None
+    models: Mapping[str, str] = field(default_factory=dict)
+    every: bool = False
+    resume: bool = False
+
+    def refusal(self) -> str:
+        """Why it cannot be begun, in words, or ""."""
+        if not self.files:
+            return "choose one file or more"
+        if self.out is None:
+            return "choose where the estimates go"
+        if self.out.suffix != SUFFIX:
+            return f"{self.out.name}: the estimates go to a file {SUFFIX}"
+        if self.out in self.files:
+            return f"{self.out.name}: is read, and cannot be written"
+        if not self.out.parent.is_dir():
+            return f"{self.out.parent}: no such folder"
+        if self.out.exists() and not self.resume:
+            return f"{self.out.name}: exists already"
+        return ""
+
+    def work(self) -> Work:
+        """The job."""
+        first = self.files[0].name
+        title = f"reconstruct {first}" + (f" and {len(self.files) - 1} more" if len(self.files) > 1 else "")
+        options = [f"--model={stream}={name}" for stream, name in self.models.items() if name != DEFAULT]
+        options += ["--all"] * self.every + ["--resume"] * self.resume
+        command = ("-m", "matstudio", "reconstruct", "--json", f"--out={self.out}", *options, "--")
+        return Work(title, lambda _: (*command, *map(str, self.files)), self.out, opens=True)
+
+
+def streams(said: str) -> tuple[Stream, ...]:
+    """What `matstudio.modelhost.streams` printed.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    try:
+        found = json.loads(said)["streams"]
+        return tuple(
+            Stream(n, str(s["kind"]), int(s["frames"]), tuple(map(str, s["models"]))) for n, s in found.items()
+        )
+    except (KeyError, TypeError, AttributeError):
+        raise ValueError("it is not known what the files hold") from None
+
+
+def free(files: Sequence[Path]) -> Path | None:
+    """A name beside the first file that nothing has yet; None without files."""
+    if not files:
+        return None
+    first = files[0]
+    names = (f"{first.stem}-again{SUFFIX}", *(f"{first.stem}-again-{n}{SUFFIX}" for n in range(2, 1000)))
+    return next((path for name in names if not (path := first.with_name(name)).exists()), None)
