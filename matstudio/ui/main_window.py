@@ -113,11 +113,11 @@ class MainWindow(QMainWindow):
             self.docks["Trends"].set_line(f"last {span / 60:g} min")
             self._tell_structure()
             self._counts.show_counts(counts.counts(live, self._stats))
+            self.jobs.tick()
+            self.actions_.refresh()
             self._tell_models()
 
     def _show_mode(self) -> None:
-            self.jobs.tick()
-            self.actions_.refresh()
         """Show what a change of mode changes."""
         live = self.session.live
         self._header.show_header(header.present(live))
@@ -223,6 +223,7 @@ class MainWindow(QMainWindow):
         self.hide()
         self.session.stop()
         self.structure.shutdown()
+        self.jobs.stop()
         event.accept()
         super().closeEvent(event)
 
@@ -262,7 +263,8 @@ class MainWindow(QMainWindow):
         column.setSpacing(0)
         column.addWidget(self._header)
         column.addLayout(strip)
-        self.structure = StructureDock(self.tell)
+        self.jobs = JobsControl(self.tell, self.opener.open, self, self.session.run.path)
+        self.structure = StructureDock(self.tell, self.jobs.start)
         self._process = ProcessView(self.session.live)
         self._timeline = TimelineControl(self.session, self)
         replays = self.session.run.instrument.partition(":")[0] == "replay"
@@ -279,18 +281,18 @@ class MainWindow(QMainWindow):
             "Timeline": Dock("timeline", "Timeline", self._timeline.view, self),
             "Alarms and log": Dock("log", "Alarms and log", self._log, self),
             "Streams": Dock("streams", "Streams", self._counts, self),
+            "Jobs": Dock("jobs", "Jobs", self.jobs.view, self),
         }
         if replays:
             self.docks["Alarms and log"].set_name("Alarms and log of this replay")
+        self.jobs.put(self.docks["Jobs"])
         self._stage = Stage(self.docks, kinds, self)
         around = QVBoxLayout()
         around.setContentsMargins(6, 2, 6, 0)
         around.addWidget(self._stage)
-            "Jobs": Dock("jobs", "Jobs", self.jobs.view, self),
         whole = QWidget()
         box = QVBoxLayout(whole)
         box.setContentsMargins(0, 0, 0, 0)
-        self.jobs.put(self.docks["Jobs"])
         box.setSpacing(4)
         box.addWidget(top)
         box.addLayout(around, 1)
@@ -380,6 +382,7 @@ class MainWindow(QMainWindow):
         view = StreamView(kind)
         view.model.chosen.connect(lambda model: self._choose(view, model))
         return Dock(key, title, view, self, view.model)
+
 
     def _choose(self, view: StreamView, model: str) -> None:
         if view.stream is not None:
