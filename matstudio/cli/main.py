@@ -62,6 +62,10 @@ def parser() -> argparse.ArgumentParser:
         "--model", action="append", default=[], metavar="[STREAM=]NAME", help="default: the model that was recorded"
     )
     reconstruct.add_argument("--all", action="store_true", help="every frame, not only those analysed live")
+    reconstruct.add_argument("--resume", action="store_true", help="go on with a job that was cut short")
+    reconstruct.add_argument(
+        "--scheduler", metavar="local|tcp://HOST:PORT", help="on Dask: two processes here, or a cluster that is there"
+    )
     reconstruct.add_argument("--json", action="store_true")
     predict = command("predict", "files:predict", "run the model over an evaluation set")
     predict.add_argument("modality", choices=("image",))

@@ -15,10 +15,11 @@ import numpy as np
 from matstudio.domain.clock import RealClock
 from matstudio.domain.device import Description, Stream
 from matstudio.domain.estimate import Estimate, MaterialState
-from matstudio.domain.frame import Frame, Kind
+from matstudio.domain.frame import Frame
 from matstudio.domain.process import Quality, Reading
 from matstudio.instruments.readers.guard import read_guarded
-from matstudio.instruments.replay.material import load_paths
+from matstudio.instruments.replay.folder import has_pictures, is_listed
+from matstudio.instruments.replay.material import load_paths, paths_of
 from matstudio.instruments.replay.tracks import Log, Track
 from matstudio.session.reader import Records, Session, is_session
 
@@ -36,7 +37,7 @@ class Film:
     """
 
     name: str
-    kind: Kind
+    kind: str
     at: Mapping[int, int]
     t: np.ndarray
     load: Callable[[int], Frame]
@@ -102,15 +103,32 @@ class RecordedClock(RealClock):
         return self.end
 
 
-def inputs(paths: Sequence[Path]) -> list[Callable[[], Input]]:
-    """What opens each input: one for every session, and one for all other files and folders together.
+def groups(arguments: Sequence[str]) -> list[tuple[Path, ...]]:
+    """The paths of each input. Every argument is one: a file, a folder of pictures, or several joined with `os.pathsep`
+    that are put on one clock, as a replay has them. A folder without a picture stands for each of its files.
 
-    Calling one raises ReaderError or ValueError (one line) where a file cannot be read.
+    Raises:
+        ReaderError: one does not exist.
     """
-    sessions = [p for p in paths if p.is_file() and is_session(p)]
-    others = [p for p in paths if p not in sessions]
-    found: list[Callable[[], Input]] = [lambda path=path: of_session(path) for path in sessions]  # type: ignore[misc]
-    return [*found, lambda: of_files(others)] if others else found
+    out: list[tuple[Path, ...]] = []
+    for argument in arguments:
+        paths = paths_of(f"replay:{argument}")
+        if len(paths) > 1 or not paths[0].is_dir() or has_pictures(paths[0]):
+            out.append(tuple(paths))
+        else:
+            out += [(p,) for p in sorted(paths[0].iterdir()) if p.is_file() and is_listed(p)]
+    return out
+
+
+def open_input(paths: Sequence[Path]) -> Input:
+    """What one input holds.
+
+    Raises:
+        ValueError: it cannot be read, or holds no frames; one line.
+    """
+    if len(paths) == 1 and paths[0].is_file() and is_session(paths[0]):
+        return of_session(paths[0])
+    return of_files(paths)
 
 
 def of_session(path: Path) -> Input:

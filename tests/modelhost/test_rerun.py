@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from matstudio.instruments.twin.frames import TwinFrames
 from matstudio.instruments.twin.options import Options
 from matstudio.instruments.twin.server import TwinSource
 from matstudio.modalities.base import load, modalities, modality
-from matstudio.modelhost.inputs import inputs, of_session
+from matstudio.modelhost.inputs import groups, of_session
 from matstudio.modelhost.rerun import STATE, Rerun
 from matstudio.recording.verify import verify
 from matstudio.recording.writer import SessionWriter
@@ -218,7 +219,22 @@ def test_the_command(session: Path, tmp_path: Path, capsys, monkeypatch: pytest.
         assert len(now.estimates(next(iter(now.streams)))) == len(now.states()) == 1
 
 
-def test_sessions_are_read_one_by_one_and_other_files_together(session: Path, tmp_path: Path):
-    for name in ("a.npy", "b.npy"):
-        np.save(tmp_path / name, np.eye(32))
-    assert len(inputs([session, tmp_path / "a.npy", session, tmp_path / "b.npy"])) == 3
+def test_what_is_one_input(session: Path, tmp_path: Path):
+    mixed, movie = tmp_path / "mixed", tmp_path / "movie"
+    for folder in (mixed, movie):
+        folder.mkdir()
+    for path in (movie / "a_1.npy", movie / "a_2.npy", tmp_path / "a.npy"):
+        np.save(path, np.eye(32))
+    for path in (mixed / "b.xy", mixed / "c.xy", mixed / "README.txt", mixed / ".hidden", tmp_path / "log.csv"):
+        path.write_text("1 2\n")
+    joined = f"{movie}{os.pathsep}{tmp_path / 'log.csv'}"
+    assert groups([str(session), str(tmp_path / "a.npy"), str(mixed), str(movie), joined]) == [
+        (session,),
+        (tmp_path / "a.npy",),
+        (mixed / "b.xy",),
+        (mixed / "c.xy",),
+        (movie,),
+        (movie, tmp_path / "log.csv"),
+    ]
+    with pytest.raises(ValueError, match="nowhere: no such file"):
+        groups([str(session), "nowhere"])
