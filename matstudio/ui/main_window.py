@@ -23,7 +23,9 @@ from matstudio.ui.jobs import JobsControl
 from matstudio.ui.kept import Kept
 from matstudio.ui.layout import VERSION, Layout
 from matstudio.ui.log_dock import LogView
+from matstudio.ui.offers import Offers
 from matstudio.ui.opening import Opener, dropped
+from matstudio.ui.palette import Palette
 from matstudio.ui.parts import Dock, Elided, Notice, Words
 from matstudio.ui.present import counts, header, log, process, processes, status_line
 from matstudio.ui.present.jobs import at_closing
@@ -75,13 +77,16 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self._build()
         self._connect()
-        self.actions_ = menu.build(self, (*self._timeline.actions(), *self.structure.actions()))
+        parts = (self._timeline, self.structure)
+        self.actions_ = menu.build(self, [action for part in parts for action in part.actions()])
         bar = self.menuBar()
         self.actions_.attach(
             self, {name: bar.addMenu(name) for name in ("File", "View", "Control", "Record", "Timeline")}
         )
         recent = self.actions_.submenu("File", "Open recent")
         recent.aboutToShow.connect(lambda: self.opener.fill(recent))
+        self._offers = Offers(self.actions_, self.session.live, self._stage.docks, self._choose)
+        self._offers.update()
         self._timer = QTimer(self, interval=REFRESH_MS)
         self._timer.timeout.connect(self.refresh)
         self.refresh()
@@ -99,8 +104,8 @@ class MainWindow(QMainWindow):
         live = self.session.live
         self._show_mode()
         self._banner.set_text(live.simulated)
-        self._log.show_alarms(log.alarms(live))
-        self._log.add(self.teller.entries())
+        self.log.show_alarms(log.alarms(live))
+        self.log.add(self.teller.entries())
         self._timeline.refresh()
         self.docks["Timeline"].set_line(self._timeline.line())
         self._bar.set_text(status_line.bar(live, self._stats, self.session.last_machine, self._gl))
@@ -115,6 +120,8 @@ class MainWindow(QMainWindow):
             self._counts.show_counts(counts.counts(live, self._stats))
             self.jobs.tick()
             self.actions_.refresh()
+            self.palette_.refresh()
+            self._offers.update()
             self._tell_models()
 
     def _show_mode(self) -> None:
@@ -123,7 +130,7 @@ class MainWindow(QMainWindow):
         self._header.show_header(header.present(live))
         self._safe.set_text(header.safe_line(live))
         shown = process.present(live)
-        self._process.show_process(shown)
+        self.process.show_process(shown)
         self.docks["Process control"].set_line(shown.master)
 
     def set_theme(self, look: Theme) -> None:
@@ -187,7 +194,7 @@ class MainWindow(QMainWindow):
             "streams": {stream: {n: getattr(s, n) for n in names} for stream, s in self._stats.items()},
             "header": asdict(header.present(self.session.live)),
             "alarms": [asdict(row) for row in log.alarms(self.session.live)],
-            "events": self._log.event_rows()[:STATUS_EVENTS],
+            "events": self.log.event_rows()[:STATUS_EVENTS],
         }
 
     def ask_note(self) -> None:
@@ -265,10 +272,10 @@ class MainWindow(QMainWindow):
         column.addLayout(strip)
         self.jobs = JobsControl(self.tell, self.opener.open, self, self.session.run.path)
         self.structure = StructureDock(self.tell, self.jobs.start)
-        self._process = ProcessView(self.session.live)
+        self.process = ProcessView(self.session.live)
         self._timeline = TimelineControl(self.session, self)
         replays = self.session.run.instrument.partition(":")[0] == "replay"
-        self._trend_view, self._log, self._counts = TrendsView(), LogView(replays), CountsView()
+        self._trend_view, self.log, self._counts = TrendsView(), LogView(replays), CountsView()
         kinds = {kind: self._stream_dock(kind.value, kind.value.capitalize(), kind) for kind in Kind}
         self._streams = StreamDocks(kinds)
         self.docks = {
@@ -276,10 +283,10 @@ class MainWindow(QMainWindow):
             "Diffraction": kinds[Kind.DIFFRACTION],
             "Spectrum": kinds[Kind.SPECTRUM],
             "Structure": Dock("structure", "Structure", self.structure, self),
-            "Process control": Dock("process", "Process control", self._process, self),
+            "Process control": Dock("process", "Process control", self.process, self),
             "Trends": Dock("trends", "Trends", self._trend_view, self),
             "Timeline": Dock("timeline", "Timeline", self._timeline.view, self),
-            "Alarms and log": Dock("log", "Alarms and log", self._log, self),
+            "Alarms and log": Dock("log", "Alarms and log", self.log, self),
             "Streams": Dock("streams", "Streams", self._counts, self),
             "Jobs": Dock("jobs", "Jobs", self.jobs.view, self),
         }
@@ -303,7 +310,8 @@ class MainWindow(QMainWindow):
         self.statusBar().setContentsMargins(8, 0, 8, 0)
         self.statusBar().setSizeGripEnabled(False)
         self.toasts = Toasts(self, top, self.statusBar())
-        self.teller = Teller(session=self.session, process=self._process, tell=self.toasts.add)
+        self.palette_ = Palette(self, top)
+        self.teller = Teller(session=self.session, process=self.process, tell=self.toasts.add)
 
     def arrange(self) -> None:
         """Put every dock at its first place."""
@@ -321,10 +329,11 @@ class MainWindow(QMainWindow):
         self._header.alarms.connect(lambda: self.do("view.alarms"))
         self._safe.pressed.connect(lambda: self.do("control.reset"))
         self.toasts.leads.connect(self.do)
-        self._process.setpoint.connect(lambda name, value: commands.station("setpoint", name=name, value=value))
-        self._process.output.connect(lambda name, value: commands.station("output", name=name, value=value))
-        self._log.acknowledge.connect(lambda alarm: commands.station("acknowledge", alarm=alarm))
-        self._log.note.connect(lambda: self.do("file.note"))
+        self.palette_.wanted.connect(self.do)
+        self.process.setpoint.connect(lambda name, value: commands.station("setpoint", name=name, value=value))
+        self.process.output.connect(lambda name, value: commands.station("output", name=name, value=value))
+        self.log.acknowledge.connect(lambda alarm: commands.station("acknowledge", alarm=alarm))
+        self.log.note.connect(lambda: self.do("file.note"))
 
     def show_dock(self, name: str) -> None:
         """Open a dock and bring it to the front of its tabs."""
@@ -378,15 +387,15 @@ class MainWindow(QMainWindow):
             self.actions_.add(menu.dock_action(stream.title, dock))
         self._stage.suit(description, structure=self._had_structure)
 
-    def _stream_dock(self, key: str, title: str, kind: Kind) -> Dock:
+
+    def _stream_dock(self, key: str, title: str, kind: str) -> Dock:
         view = StreamView(kind)
-        view.model.chosen.connect(lambda model: self._choose(view, model))
+        view.model.chosen.connect(lambda model: self._choose(view.stream.name, model) if view.stream else None)
         return Dock(key, title, view, self, view.model)
 
 
-    def _choose(self, view: StreamView, model: str) -> None:
-        if view.stream is not None:
-            self.session.commands.models("use", stream=view.stream.name, model=model)
+    def _choose(self, stream: str, model: str) -> None:
+        self.session.commands.models("use", stream=stream, model=model)
 
     def _tell_models(self) -> None:
         live = self.session.live

@@ -117,6 +117,8 @@ QFrame#notice[level="bad"] {{ background: {bad}; }}
 QFrame#notice[level="bad"] QLabel {{ color: {bad_text}; font-weight: 600; }}
 QFrame#notice[level="caution"] {{ background: {caution}; }}
 QFrame#notice[level="caution"] QLabel {{ color: {caution_text}; font-weight: 600; }}
+QFrame#palette {{ background: {panel}; border: 1px solid {chosen_line}; border-radius: 5px; }}
+QListView {{ background: {base}; border: 1px solid {line}; }}
 QFrame#toast {{ background: {raised}; border: 1px solid {line}; border-radius: 4px; }}
 QFrame#toast[level="caution"] {{ border: 1px solid {caution}; border-left: 5px solid {caution}; }}
 QFrame#toast[level="caution"] QLabel[role="name"] {{ color: {caution_ink}; }}
