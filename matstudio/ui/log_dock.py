@@ -32,7 +32,7 @@ class LogView(QWidget):
         self._count = Elided()
         self._button = QPushButton("Acknowledge")
         self._button.setToolTip("Acknowledge the alarm that is selected, or the first one")
-        self._button.clicked.connect(self._acknowledge)
+        self._button.clicked.connect(self.acknowledge_next)
         self._button.setEnabled(False)
         note = QPushButton("Note …")
         note.setToolTip("Write a line into the audit log")
@@ -103,7 +103,12 @@ class LogView(QWidget):
         selected = self._alarms_view.selectionModel().selectedRows()
         return self._alarm_rows[selected[0].row()] if selected else None
 
-    def _acknowledge(self) -> None:
+    def waiting(self) -> bool:
+        """Whether an alarm waits to be acknowledged."""
+        return any(r.open for r in self._alarm_rows)
+
+    def acknowledge_next(self) -> None:
+        """Acknowledge the alarm that is selected, or the first that waits for it."""
         chosen = self._chosen()
         if chosen is None or not chosen.open:
             chosen = next((r for r in self._alarm_rows if r.open), None)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from matstudio.domain.process import Mode
 from matstudio.ui import dialogs
 from matstudio.ui.actions import Action, Actions
+from matstudio.ui.palette import ID as PALETTE
 from matstudio.ui.parts import Dock
+from matstudio.ui.present.process import ROWS
 from matstudio.ui.session import sessions_folder
 from matstudio.ui.theme import Theme
 from matstudio.widgets.colours import COLORMAPS
@@ -92,6 +94,14 @@ def _view(window: MainWindow) -> list[Action]:
         )
     )
     made += [
+        Action(
+            PALETTE,
+            "Command palette …",
+            "View",
+            lambda: window.palette_.open_palette(window.actions_),
+            "Ctrl+K",
+            tip="Every command, found by a few letters",
+        ),
         Action("view.layout", "Put the docks back", "View", window.arrange),
         Action("view.alarms", "Show the alarms", "View", lambda: window.show_dock("Alarms and log")),
         Action("view.jobs", "Show the jobs", "View", lambda: window.show_dock("Jobs")),
@@ -104,6 +114,14 @@ def _view(window: MainWindow) -> list[Action]:
 def _control(window: MainWindow) -> list[Action]:
     station = window.session.commands.station
     live = window.session.live
+
+    def edit(name: str, *, output: bool = False) -> None:
+        window.show_dock("Process control")
+        window.process.cards[name].begin(output=output)
+
+    def settable(name: str) -> bool:
+        return live.settable and live.attached and live.has(name)
+
     made = [
         Action(
             f"control.mode.{mode.value.lower()}",
@@ -147,7 +165,40 @@ def _control(window: MainWindow) -> list[Action]:
             needs="mode SAFE",
             tip="To OFF; nothing heats by itself",
         ),
+        Action(
+            "control.acknowledge",
+            "Acknowledge an alarm",
+            "Control",
+            window.log.acknowledge_next,
+            when=window.log.waiting,
+            needs="an alarm that waits for it",
+            tip="The one that is selected, or the first",
+        ),
     ]
+    for row in ROWS:
+        made.append(
+            Action(
+                f"control.setpoint.{row.name}",
+                f"Setpoint of {row.title} …",
+                "Control/Value",
+                lambda n=row.name: edit(n),
+                when=lambda n=row.name: settable(n),
+                needs="a device that takes it, and a station that answers",
+                tip="Type it in Process control; Enter sends it",
+            )
+        )
+        if row.percent:
+            made.append(
+                Action(
+                    f"control.output.{row.actuator}",
+                    f"Output of {row.title} in % …",
+                    "Control/Value",
+                    lambda n=row.name: edit(n, output=True),
+                    when=lambda n=row.name: settable(n),
+                    needs="a device that takes it, and a station that answers",
+                    tip="Type it in Process control; Enter sends it, and goes to MANUAL",
+                )
+            )
     return made
 
 

@@ -92,6 +92,13 @@ class Card(QFrame):
             if edit is not None and edit.edited():
                 edit.take_back()
 
+    def begin(self, *, output: bool = False) -> None:
+        """Let the operator type a setpoint, or an output."""
+        edit = self._manual if output else self._edit
+        if edit is not None:
+            edit.setFocus(Qt.FocusReason.ShortcutFocusReason)
+            edit.selectAll()
+
     def _send_setpoint(self, text: str) -> None:
         self._send(self.setpoint, self._row.name, text, self._row.unit, 1.0)
 

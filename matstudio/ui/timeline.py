@@ -182,12 +182,22 @@ class TimelineControl(QObject):
             Action("timeline.bookmark", "Bookmark …", "Timeline", lambda: self.ask_note(bookmark=True), "Ctrl+B"),
             Action("timeline.next", "Next event", "Timeline", lambda: self.jump(True), "F3"),
             Action("timeline.previous", "Previous event", "Timeline", lambda: self.jump(False), "Shift+F3"),
-            Action("timeline.play", "Play or pause", "Timeline", self.toggle, "F5", when=replays),
-            Action("timeline.back", "One frame back", "Timeline", lambda: self.step(-1), "F6", when=replays),
-            Action("timeline.forth", "One frame on", "Timeline", lambda: self.step(1), "F7", when=replays),
-            Action("timeline.slower", "Slower", "Timeline", lambda: self.faster(-1), "F8", when=replays),
-            Action("timeline.faster", "Faster", "Timeline", lambda: self.faster(1), "F9", when=replays),
+            Action(
+                "timeline.zoom_in", "Show less time, in more detail", "Timeline/Zoom", lambda: self.view.zoom(False)
+            ),
+            Action("timeline.zoom_out", "Show more time", "Timeline/Zoom", lambda: self.view.zoom(True)),
+            Action("timeline.zoom_all", "Show the whole time", "Timeline/Zoom", self.view.show_all),
         ]
+        for name, text, run, key in (
+            ("play", "Play or pause", self.toggle, "F5"),
+            ("back", "One frame back", lambda: self.step(-1), "F6"),
+            ("forth", "One frame on", lambda: self.step(1), "F7"),
+            ("slower", "Slower", lambda: self.faster(-1), "F8"),
+            ("faster", "Faster", lambda: self.faster(1), "F9"),
+            ("first", "To the beginning", lambda: self.seek(-math.inf), ""),
+            ("last", "To the end", lambda: self.seek(math.inf), ""),
+        ):
+            made.append(Action(f"timeline.{name}", text, "Timeline", run, key, when=replays, needs="a replay"))
         return made + [self._filter_action(name) for name in FILTERS]
 
     def _filter_action(self, name: str) -> Action:

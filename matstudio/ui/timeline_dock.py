@@ -70,9 +70,9 @@ class TimelineView(QWidget):
         note = self._button("Note …", "Write a line about this moment", self.note.emit)
         self._where = Elided()
         zoom = [
-            self._button("−", "Show more", lambda: self._zoom(1.5)),
-            self._button("All", "Show everything", self._all),
-            self._button("+", "Show less, in more detail", lambda: self._zoom(1 / 1.5)),
+            self._button("−", "Show more", lambda: self.zoom(True)),
+            self._button("All", "Show everything", self.show_all),
+            self._button("+", "Show less, in more detail", lambda: self.zoom(False)),
         ]
         for widget in (*self._replaying, before, after, self.filters, mark, note):
             head.addWidget(widget)
@@ -177,9 +177,11 @@ class TimelineView(QWidget):
     def _picked(self, index: QModelIndex) -> None:
         self.chosen.emit(self._shown[index.row()])
 
-    def _zoom(self, factor: float) -> None:
-        self.canvas.zoom(factor)
+    def zoom(self, out: bool) -> None:
+        """Show more time, or less."""
+        self.canvas.zoom(1.5 if out else 1 / 1.5)
 
-    def _all(self) -> None:
+    def show_all(self) -> None:
+        """Show the whole time."""
         self.model.show_all()
         self.canvas.renew()

@@ -195,7 +195,7 @@ def test_damaged_files_are_told_in_the_window_which_starts(fake: FakeRun, qapp, 
     window = open_window(fake.run, qapp, monkeypatch, tmp_path)
     try:
         qtbot.waitUntil(lambda: window.session.live.description is not None, timeout=5000)
-        qtbot.waitUntil(lambda: any("not understood" in r[3] for r in window._log.event_rows()), timeout=3000)
+        qtbot.waitUntil(lambda: any("not understood" in r[3] for r in window.log.event_rows()), timeout=3000)
         assert base64.b64decode(json.loads((folder / "layout-twin.json.bad").read_text())["stage"]) == nonsense.stage
         assert all(window.docks[n].isVisible() for n in names[:-1])
     finally:

@@ -94,10 +94,10 @@ def test_what_becomes_of_processes_and_of_the_recorder_is_shown_and_logged(windo
     qtbot.waitUntil(lambda: "recorder" in window._alive.text() and "starting" not in window._alive.text(), timeout=8000)
     fake.failed = "/data: disk full (0 MB free), recording stopped"
     qtbot.waitUntil(lambda: window.toasts.text() == f"recorder: {fake.failed}", timeout=4000)
-    qtbot.waitUntil(lambda: any(fake.failed in row[3] and row[0] for row in window._log.event_rows()), timeout=3000)
+    qtbot.waitUntil(lambda: any(fake.failed in row[3] and row[0] for row in window.log.event_rows()), timeout=3000)
     assert "▲ recorder failed" in window._alive.text()
     text = "modelhost was silent for 15 s and is killed"
     window.teller._logged([{"n": 99, "wall": time.time(), "kind": "process", "who": "launcher", "text": text}])
     assert window.toasts.text() == text
     window.refresh()
-    assert window._log.event_rows()[0][1:] == ("launcher", "process", text)
+    assert window.log.event_rows()[0][1:] == ("launcher", "process", text)

@@ -86,7 +86,7 @@ def rect(window: MainWindow, widget: QWidget) -> QRect:
 
 def test_a_flood_leaves_header_halt_and_focus_alone_and_is_in_the_log(window: MainWindow, fake: FakeRun, qtbot):
     window.activateWindow()
-    edit = window._process.cards["temperature"]._edit
+    edit = window.process.cards["temperature"]._edit
     edit.setEnabled(True)
     edit.setFocus()
     for size in ((1600, 1000), (1280, 800), (1280, 420)):
@@ -105,7 +105,7 @@ def test_a_flood_leaves_header_halt_and_focus_alone_and_is_in_the_log(window: Ma
     assert window.toasts.lines()[0] == f"and {41 - ROOM} more, in the log"
     assert len(window.toasts.lines()) == ROOM + 1
     assert QApplication.focusWidget() in (edit, None)
-    qtbot.waitUntil(lambda: sum("line 40" in row[3] for row in window._log.event_rows()) == 3, timeout=3000)
+    qtbot.waitUntil(lambda: sum("line 40" in row[3] for row in window.log.event_rows()) == 3, timeout=3000)
     window.actions_.trigger("view.notices")
     assert not window.toasts.isVisible()
     assert not window.toasts._timer.isActive()
@@ -116,10 +116,10 @@ def test_a_new_alarm_is_told_once_and_leads_to_the_alarms(window: MainWindow, fa
     fake.alarms = ({"id": "sensor", "text": "sensor stale", "priority": "high", "state": "UNACK", "t": 1.0},)
     qtbot.waitUntil(lambda: window.toasts.text() == "alarm, high: sensor stale", timeout=5000)
     window.docks["Timeline"].raise_()
-    qtbot.waitUntil(lambda: window._log.visibleRegion().isEmpty(), timeout=3000)
+    qtbot.waitUntil(lambda: window.log.visibleRegion().isEmpty(), timeout=3000)
     toast = next(t for t, notice in window.toasts._rows if notice is not None and "sensor" in notice.text)
     qtbot.mouseClick(toast, Qt.MouseButton.LeftButton, pos=QPoint(20, 10))
-    qtbot.waitUntil(lambda: not window._log.visibleRegion().isEmpty(), timeout=3000)
+    qtbot.waitUntil(lambda: not window.log.visibleRegion().isEmpty(), timeout=3000)
     qtbot.wait(500)
     assert window.toasts.text() == ""
 

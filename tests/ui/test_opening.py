@@ -54,7 +54,7 @@ def test_a_run_that_drives_goes_on(window: MainWindow, fake: FakeRun, picture: P
     window.opener.open([str(picture)])
     assert window.toasts.text() == "open picture.npy: the run is in PID: choose OFF first"
     assert window.jobs.jobs.jobs == ()
-    qtbot.waitUntil(lambda: any("choose OFF first" in r[3] for r in window._log.event_rows()), timeout=3000)
+    qtbot.waitUntil(lambda: any("choose OFF first" in r[3] for r in window.log.event_rows()), timeout=3000)
 
 
 def test_a_bad_file_ends_nothing(window: MainWindow, fake: FakeRun, tmp_path: Path, qtbot):

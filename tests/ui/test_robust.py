@@ -158,15 +158,15 @@ def test_ten_thousand_entries_and_a_flood_of_messages_hold_nothing_up(window: Ma
     busy, start = Busy(window), time.monotonic()
     window._logged(many)
     window.refresh()
-    assert len(window._log.event_rows()) == 1000
-    assert window._log.event_rows()[0][3] == "entry 10000"
+    assert len(window.log.event_rows()) == 1000
+    assert window.log.event_rows()[0][3] == "entry 10000"
     qtbot.wait(300)
     fake.flood = 100
-    qtbot.waitUntil(lambda: any(r[3].startswith("flood") for r in window._log.event_rows()), timeout=8000)
+    qtbot.waitUntil(lambda: any(r[3].startswith("flood") for r in window.log.event_rows()), timeout=8000)
     qtbot.wait(2000)
     used = busy.stop()
     fake.flood = 0
-    assert len(window._log.event_rows()) == 1000
+    assert len(window.log.event_rows()) == 1000
     assert busy.longest < 0.25
     assert used < 0.7 * (time.monotonic() - start)
 

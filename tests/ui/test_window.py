@@ -28,7 +28,7 @@ def live(window: MainWindow, qtbot) -> None:
     qtbot.waitUntil(lambda: known.attached and known.description is not None and known.state is not None, timeout=8000)
     qtbot.waitUntil(lambda: all(v.frame_end() is not None for v in shown(window)), timeout=8000)
     window.refresh()
-    card = window._process.cards.get("temperature")
+    card = window.process.cards.get("temperature")
     if card is not None and window.session.live.settable:  # not where the station was silent for a moment
         qtbot.waitUntil(card._edit.isEnabled, timeout=8000)
 
@@ -60,7 +60,7 @@ def test_everything_is_shown(window: MainWindow, qtbot):
     qtbot.waitUntil(lambda: "Hz" in window.docks["Image"].title.line.text(), timeout=4000)
     qtbot.waitUntil(lambda: "sites" in window.docks["Structure"].title.line.text(), timeout=4000)
     qtbot.waitUntil(lambda: "CPU" in window._bar.text() and "image" in window._bar.text(), timeout=4000)
-    assert window._log.event_rows()[-1][3] == "station started: OFF"
+    assert window.log.event_rows()[-1][3] == "station started: OFF"
     assert not window._timeline.view.play.isVisible()
 
 
@@ -121,7 +121,7 @@ def test_halt_and_reset(window: MainWindow, fake: FakeRun, qtbot):
     assert window._safe.text() == "SAFE: HALT in the window"
     assert window._banner.isVisible()
     assert button(window, "HALT").isEnabled()
-    assert not window._process.cards["temperature"]._edit.isEnabled()
+    assert not window.process.cards["temperature"]._edit.isEnabled()
     qtbot.mouseClick(button(window, "Reset"), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not window._safe.isVisible(), timeout=3000)
     assert "Mode OFF" in texts(window)
@@ -129,7 +129,7 @@ def test_halt_and_reset(window: MainWindow, fake: FakeRun, qtbot):
 
 def test_halt_and_take_over_by_key_even_while_typing(window: MainWindow, fake: FakeRun, qtbot):
     live(window, qtbot)
-    edit = window._process.cards["temperature"]._edit
+    edit = window.process.cards["temperature"]._edit
     edit.setFocus()
     qtbot.keyClick(edit, Qt.Key.Key_F2)
     qtbot.waitUntil(lambda: fake.mode == "MANUAL", timeout=3000)
@@ -146,7 +146,7 @@ def type_in(qtbot, edit: NumberEdit, text: str) -> None:
 
 def test_setpoints_are_checked_sent_and_refused_in_one_line(window: MainWindow, fake: FakeRun, qtbot):
     live(window, qtbot)
-    card = window._process.cards["temperature"]
+    card = window.process.cards["temperature"]
     type_in(qtbot, card._edit, "1200")
     assert card._line.text() == "temperature: 1200 K is above the limit 900 K"
     assert "setpoint" not in fake.names()
@@ -164,7 +164,7 @@ def test_setpoints_are_checked_sent_and_refused_in_one_line(window: MainWindow, 
 
 def test_what_is_typed_is_not_overwritten(window: MainWindow, fake: FakeRun, qtbot):
     live(window, qtbot)
-    edit = window._process.cards["temperature"]._edit
+    edit = window.process.cards["temperature"]._edit
     edit.setFocus()
     edit.selectAll()
     qtbot.keyClicks(edit, "63")
@@ -176,7 +176,7 @@ def test_what_is_typed_is_not_overwritten(window: MainWindow, fake: FakeRun, qtb
 
 def test_what_is_typed_survives_a_look_into_another_window_but_not_another_field(window: MainWindow, qtbot):
     live(window, qtbot)
-    card = window._process.cards["temperature"]
+    card = window.process.cards["temperature"]
     card._edit.setFocus()
     card._edit.selectAll()
     qtbot.keyClicks(card._edit, "63")
@@ -188,7 +188,7 @@ def test_what_is_typed_survives_a_look_into_another_window_but_not_another_field
 
 def test_heater_output_is_written_in_percent(window: MainWindow, fake: FakeRun, qtbot):
     live(window, qtbot)
-    type_in(qtbot, window._process.cards["temperature"]._manual, "25")
+    type_in(qtbot, window.process.cards["temperature"]._manual, "25")
     qtbot.waitUntil(lambda: fake.heater == 0.25 and fake.mode == "MANUAL", timeout=3000)
 
 
@@ -217,7 +217,7 @@ def test_a_silent_station_greys_the_values(window: MainWindow, fake: FakeRun, qt
     fake.silent = True
     qtbot.waitUntil(lambda: "station silent" in texts(window), timeout=4000)
     assert "stale" in window._header._figures["temperature"].text()
-    assert not window._process.cards["temperature"]._edit.isEnabled()
+    assert not window.process.cards["temperature"]._edit.isEnabled()
     assert not button(window, "PID").isChecked()
     assert button(window, "HALT").isEnabled()
     fake.silent = False
