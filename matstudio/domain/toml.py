@@ -25,4 +25,5 @@ def line_of(text: str, keys: tuple[str, ...]) -> int:
 
 
 def _split(dotted: str) -> tuple[str, ...]:
-    return tuple(part.strip().strip("\"'") for part in dotted.split("."))
+    parts = re.findall(r"""\s*"[^"]*"\s*|\s*'[^']*'\s*|[^.]+""", dotted)
+    return tuple(part.strip().strip("\"'") for part in parts)

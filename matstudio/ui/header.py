@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetricsF, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
@@ -148,14 +150,14 @@ class HeaderView(QFrame):
     record = Signal()
     alarms = Signal()
 
-    def __init__(self, keys: dict[str, str]) -> None:
+    def __init__(self, keys: Mapping[str, str]) -> None:
         super().__init__()
         self.setObjectName("header")
         row = self._row = QHBoxLayout(self)
         row.setContentsMargins(12, 6, 12, 6)
         row.setSpacing(12)
         row.addLayout(self._device())
-        row.addLayout(self._modes(keys))
+        row.addLayout(self._modes())
         self._figures = {key: ValueLabel(title, unit, digits) for key, title, unit, digits in FIGURES}
         self._here: set[str] = set(self._figures)
         figures = self._figure_row = QHBoxLayout()
@@ -165,7 +167,8 @@ class HeaderView(QFrame):
         row.addStretch(1)
         row.addLayout(figures)
         row.addStretch(1)
-        row.addLayout(self._buttons(keys))
+        row.addLayout(self._buttons())
+        self.set_keys(keys)
         row.setSizeConstraint(QHBoxLayout.SizeConstraint.SetNoConstraint)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
@@ -207,7 +210,12 @@ class HeaderView(QFrame):
         box.addStretch(1)
         return box
 
-    def _modes(self, keys: dict[str, str]) -> QGridLayout:
+    def set_keys(self, keys: Mapping[str, str]) -> None:
+        """The shortcuts of "take_over" and "halt", for the tool tips."""
+        self._take_over.setToolTip(f"MANUAL at once, outputs stay as they are ({keys['take_over']})")
+        self._halt.setToolTip(f"Make everything safe at once, latched until reset ({keys['halt']})")
+
+    def _modes(self) -> QGridLayout:
         grid = QGridLayout()
         grid.setHorizontalSpacing(3)
         grid.setVerticalSpacing(2)
@@ -223,7 +231,6 @@ class HeaderView(QFrame):
         grid.setColumnMinimumWidth(len(CHOICES), 6)
         self._take_over = QPushButton("TAKE OVER")
         self._take_over.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._take_over.setToolTip(f"MANUAL at once, outputs stay as they are ({keys['take_over']})")
         self._take_over.clicked.connect(self.take_over)
         grid.addWidget(self._take_over, 0, len(CHOICES) + 1)
         self._mode = label("Mode –", "name")
@@ -236,7 +243,7 @@ class HeaderView(QFrame):
         grid.addLayout(line, 1, 0, 1, len(CHOICES) + 2)
         return grid
 
-    def _buttons(self, keys: dict[str, str]) -> QHBoxLayout:
+    def _buttons(self) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(8)
         self._rec, self._alarms = BoxButton("Record"), BoxButton("Alarms")
@@ -244,7 +251,6 @@ class HeaderView(QFrame):
         self._halt.setObjectName("halt")
         self._halt.setFont(scaled(self._halt.font(), 1.5, True))
         self._halt.setMinimumSize(96, 46)
-        self._halt.setToolTip(f"Make everything safe at once, latched until reset ({keys['halt']})")
         self._halt.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.MinimumExpanding)
         pressed = (self._rec, self._rec.clicked), (self._alarms, self._alarms.clicked), (self._halt, self._halt.halted)
         for (button, signal), wanted in zip(pressed, (self.record, self.alarms, self.halt), strict=True):

@@ -15,10 +15,13 @@ from matstudio.ui.settings import WindowSettings
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+MOST = 50
+"""So many layouts with a name are read."""
 
 
 class Kept:
-    """Settings (window.toml) and layouts (layout-KIND.json, one for each kind of device) of the window.
+    """Settings (window.toml) and layouts of the window: the last one (layout-KIND.json) and those that have a name
+    (layouts-KIND/NAME.json), for each kind of device.
 
     Args:
         kind: of the device ("twin", "replay", ...).
@@ -31,7 +34,9 @@ class Kept:
     def __init__(self, kind: str, folder: Path | None = None) -> None:
         folder = folder or limits_path().parent
         self._settings, self._layout = folder / "window.toml", folder / f"layout-{kind}.json"
+        self._folder = folder / f"layouts-{kind}"
         self.refused: list[str] = []
+        self._told = 0
         self._left: set[Path] = set()  # what could not be set aside is not written over either
 
     def settings(self) -> WindowSettings:
@@ -54,6 +59,39 @@ class Kept:
         """Set the layout aside, because Qt would not have it."""
         self._refuse(self._layout, why)
 
+    def layouts(self, docks: tuple[str, ...]) -> dict[str, Layout]:
+        """Those that have a name, for a window with these docks."""
+        found = {}
+        try:
+            paths = sorted(self._folder.glob("*.json"))[:MOST]
+        except OSError:
+            return {}
+        for path in paths:
+            why = layout.unfit(path.stem)
+            if why:
+                self._refuse(path, why)
+            elif (read := self._read(path, lambda text: layout.parse(text, docks))) is not None:
+                found[path.stem] = read
+        return found
+
+    def keep_named(self, name: str, new: Layout) -> None:
+        """Write a layout under a name (see `layout.unfit`). Raises OSError."""
+        write_small(self._folder / f"{name}.json", layout.dump(new))
+
+    def delete_named(self, name: str) -> None:
+        """Delete a layout. Raises OSError."""
+        (self._folder / f"{name}.json").unlink(missing_ok=True)
+
+    def refuse_named(self, name: str, why: str) -> None:
+        """Set a layout aside, because Qt would not have it."""
+        self._refuse(self._folder / f"{name}.json", why)
+
+    def told(self) -> list[str]:
+        """The lines of `refused` that are new since this was asked last."""
+        new = self.refused[self._told :]
+        self._told = len(self.refused)
+        return new
+
     def _read(self, path: Path, parse: Callable[[str], T]) -> T | None:
         try:
             text = read_small(path)
@@ -65,7 +103,7 @@ class Kept:
             return None
 
     def _refuse(self, path: Path, why: str) -> None:
-        line = f"{path}: {why}; defaults are used"
+        line = f"{path}: {why}; " + ("it is left out" if path.parent == self._folder else "defaults are used")
         try:
             line += f", and it is kept as {set_aside(path).name}"
         except OSError as error:

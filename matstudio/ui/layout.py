@@ -6,11 +6,13 @@ import base64
 import binascii
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 VERSION = 1
 _FORMAT = "matstudio-layout"
+_LONGEST = 40
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,15 @@ class Layout:
     closed: tuple[str, ...]
     stage: bytes
     window: bytes
+
+
+def unfit(name: str) -> str:
+    """Why a layout cannot have this name, which is that of its file too, or ""."""
+    if not 1 <= len(name) <= _LONGEST:
+        return f"a name has 1 to {_LONGEST} characters"
+    if not re.fullmatch(r"\w([\w .()+-]*[\w)+-])?", name):
+        return "a name is made of letters, digits, spaces and . ( ) + - _, and begins with a letter or a digit"
+    return ""
 
 
 def dump(layout: Layout) -> str:

@@ -21,7 +21,7 @@ from matstudio.ui.counts_dock import CountsView
 from matstudio.ui.header import Banner, HeaderView
 from matstudio.ui.jobs import JobsControl
 from matstudio.ui.kept import Kept
-from matstudio.ui.layout import VERSION, Layout
+from matstudio.ui.layouts import Layouts
 from matstudio.ui.log_dock import LogView
 from matstudio.ui.offers import Offers
 from matstudio.ui.opening import Opener, dropped
@@ -85,6 +85,8 @@ class MainWindow(QMainWindow):
         )
         recent = self.actions_.submenu("File", "Open recent")
         recent.aboutToShow.connect(lambda: self.opener.fill(recent))
+        self.layouts.attach(self.actions_)
+        self.actions_.recent = self.settings.commands
         self._offers = Offers(self.actions_, self.session.live, self._stage.docks, self._choose)
         self._offers.update()
         self._timer = QTimer(self, interval=REFRESH_MS)
@@ -147,6 +149,13 @@ class MainWindow(QMainWindow):
         self.keep(replace(self.settings, colour_map=name))
         for view in self._streams.views():
             view.set_colormap(name)
+
+    def set_shortcuts(self, wanted: Mapping[str, str]) -> None:
+        """Give actions other keys than they have from the start, by id."""
+        for line in self.actions_.set_shortcuts(wanted):
+            self.tell(line)
+        self._header.set_keys({name: self.actions_.shortcut(f"control.{name}") for name in menu.KEYS})
+        self.keep(replace(self.settings, shortcuts=dict(wanted)))
 
     def keep(self, settings: WindowSettings) -> None:
         """Keep these settings for the next start."""
@@ -224,9 +233,8 @@ class MainWindow(QMainWindow):
         self._timer.stop()
         self.toasts.stop()
         if not self.session.run.headless:
-            stage = self._stage
-            state, place = bytes(stage.saveState(VERSION).data()), bytes(self.saveGeometry().data())
-            self.kept.keep_layout(Layout(stage.names, tuple(sorted(stage.closed())), state, place))
+            self.layouts.keep_last()
+        self.keep(replace(self.settings, commands=self.actions_.recent))
         self.hide()
         self.session.stop()
         self.structure.shutdown()
@@ -236,13 +244,10 @@ class MainWindow(QMainWindow):
 
     def _restore(self) -> None:
         """Put docks and window as they were, and say what could not be used."""
-        layout = None if self.session.run.headless else self.kept.layout(self._stage.names)
-        if layout is not None:
-            self.restoreGeometry(layout.window)
-            if not self._stage.restore(layout.stage, layout.closed):
-                self.kept.refuse_layout("not understood")
-        for line in self.kept.refused:
-            self.tell(line)
+        if not self.session.run.headless:
+            self.layouts.restore_last()
+        self.layouts.tell_refused()
+        self.set_shortcuts(self.settings.shortcuts)
         self.set_colormap(self.colormap)
 
     def _left(self, keep_running: bool) -> None:
@@ -309,12 +314,13 @@ class MainWindow(QMainWindow):
         self.statusBar().addWidget(self._bar, 1)
         self.statusBar().setContentsMargins(8, 0, 8, 0)
         self.statusBar().setSizeGripEnabled(False)
+        self.layouts = Layouts(self, self._stage, self.kept, self.tell)
         self.toasts = Toasts(self, top, self.statusBar())
         self.palette_ = Palette(self, top)
         self.teller = Teller(session=self.session, process=self.process, tell=self.toasts.add)
 
     def arrange(self) -> None:
-        """Put every dock at its first place."""
+        """Put every dock at its first place: the layout Overview."""
         self._stage.arrange()
 
     def _connect(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from matstudio.domain.process import Mode
-from matstudio.ui import dialogs
+from matstudio.ui import dialogs, shortcuts_dialog
 from matstudio.ui.actions import Action, Actions
 from matstudio.ui.palette import ID as PALETTE
 from matstudio.ui.parts import Dock
@@ -102,7 +102,8 @@ def _view(window: MainWindow) -> list[Action]:
             "Ctrl+K",
             tip="Every command, found by a few letters",
         ),
-        Action("view.layout", "Put the docks back", "View", window.arrange),
+        Action("view.shortcuts", "Keyboard shortcuts …", "View", lambda: shortcuts_dialog.show(window)),
+        *window.layouts.actions(),
         Action("view.alarms", "Show the alarms", "View", lambda: window.show_dock("Alarms and log")),
         Action("view.jobs", "Show the jobs", "View", lambda: window.show_dock("Jobs")),
         Action("view.log", "Show the log", "View", lambda: window.show_dock("Alarms and log")),

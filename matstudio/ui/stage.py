@@ -11,6 +11,9 @@ from matstudio.domain.device import Description
 from matstudio.domain.frame import Kind
 from matstudio.ui.layout import VERSION
 from matstudio.ui.parts import Dock
+from matstudio.ui.presets import ACROSS, DOWN, OVERVIEW, Preset
+
+_WAYS = {ACROSS: Qt.Orientation.Horizontal, DOWN: Qt.Orientation.Vertical}
 
 
 class Stage(QMainWindow):
@@ -37,34 +40,25 @@ class Stage(QMainWindow):
             dock.setParent(self)
         self.arrange()
 
-    def arrange(self) -> None:
-        """Put every dock at its first place."""
+    def arrange(self, preset: Preset = OVERVIEW) -> None:
+        """Put every dock where a layout that comes with MatStudio has it."""
         docks = self.docks
-        across, down = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
         for dock in docks.values():
             dock.setFloating(False)
             self.removeDockWidget(dock)
-        self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, docks["Image"])
-        self.splitDockWidget(docks["Image"], docks["Process control"], across)
-        self.splitDockWidget(docks["Image"], docks["Diffraction"], down)
-        self.splitDockWidget(docks["Diffraction"], docks["Timeline"], down)
-        self.splitDockWidget(docks["Image"], docks["Structure"], across)
-        self.splitDockWidget(docks["Diffraction"], docks["Spectrum"], across)
-        self.splitDockWidget(docks["Process control"], docks["Trends"], down)
-        self.tabifyDockWidget(docks["Timeline"], docks["Alarms and log"])
-        self.tabifyDockWidget(docks["Alarms and log"], docks["Streams"])
-        self.tabifyDockWidget(docks["Streams"], docks["Jobs"])
+        self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, docks[preset.first])
+        for there, new, way in preset.splits:
+            self.splitDockWidget(docks[there], docks[new], _WAYS[way])
+        for there, new in preset.tabs:
+            self.tabifyDockWidget(docks[there], docks[new])
         for home, dock in self._further:
             self.tabifyDockWidget(home, dock)
         for name, dock in docks.items():
-            dock.setVisible(self._wanted.get(name, True))
-        docks["Timeline"].raise_()
-        self.resizeDocks([docks["Image"], docks["Process control"]], [1180, 400], across)
-        self.resizeDocks([docks["Image"], docks["Structure"]], [620, 560], across)
-        self.resizeDocks([docks["Diffraction"], docks["Spectrum"]], [560, 620], across)
-        rows = [docks["Image"], docks["Diffraction"], docks["Timeline"]]
-        self.resizeDocks(rows, [370, 270, 220], down)
-        self.resizeDocks([docks["Process control"], docks["Trends"]], [330, 450], down)
+            dock.setVisible(self._wanted.get(name, True) and name not in preset.closed)
+        for name in preset.front:
+            docks[name].raise_()
+        for names, sizes, way in preset.sizes:
+            self.resizeDocks([docks[n] for n in names], list(sizes), _WAYS[way])
 
     def add(self, name: str, kind: Kind, dock: Dock) -> None:
         """A dock for a further stream of a kind, as a tab beside the first."""
@@ -100,4 +94,12 @@ class Stage(QMainWindow):
             self.arrange()
             return False
         self._closed = frozenset(closed)
+        return True
+
+    def restore_now(self, state: bytes, closed: Collection[str]) -> bool:
+        """As `restore`, while the device is known: what it does not have stays closed."""
+        if not self.restore(state, closed):
+            return False
+        for name in self.names:
+            self.docks[name].setVisible(self._wanted.get(name, True) and name not in closed)
         return True

@@ -14,6 +14,7 @@ from fake_run import FakeRun
 from matstudio.ui import layout, settings
 from matstudio.ui.kept import Kept
 from matstudio.ui.layout import Layout
+from matstudio.ui.presets import PRESETS
 from matstudio.ui.settings import RECENT, WindowSettings
 from matstudio.ui.theme import Theme
 
@@ -27,7 +28,13 @@ def good_layout() -> str:
 def test_settings_come_back(tmp_path: Path):
     kept = Kept("twin", tmp_path / "new")
     assert kept.settings() == WindowSettings()
-    new = WindowSettings(Theme.LIGHT, "viridis", ('/data/a "b"\\c.nxs', "/data/ä.dm4"))
+    new = WindowSettings(
+        Theme.LIGHT,
+        "viridis",
+        ('/data/a "b"\\c.nxs', "/data/ä.dm4"),
+        ("view.pause", "structure.view.along a"),
+        {"view.pause": "Ctrl+Alt+P", "file.open": "", 'odd."id"': "F12"},
+    )
     kept.keep_settings(new)
     assert Kept("twin", tmp_path / "new").settings() == new
     assert kept.refused == []
@@ -60,6 +67,10 @@ def test_a_layout_comes_back():
         ("version = 1\ncolour_map = ['gray']", "line 2: colour_map: ['gray']; there are gray"),
         ("version = 1\nrecent = 3", "line 2: recent: must be a list of paths"),
         ("version = 1\nrecent = ['a', 3]", "line 2: recent: must be a list of paths"),
+        ("version = 1\ncommands = ['']", "line 2: commands: must be a list of ids of commands"),
+        ("version = 1\nshortcuts = 3", "line 2: shortcuts: must be a table of keys"),
+        ("version = 1\n[shortcuts]\n'view.pause' = 'Ctrl+Foo'", "line 3: shortcuts: view.pause: 'Ctrl+Foo' is no key"),
+        ("version = 1\n[shortcuts]\npause = 3", "line 3: shortcuts: pause: '3' is no key"),
         ("version = 1\nlayout = 'x'", "line 2: layout: unknown key; known: theme"),
         ("version = 1\n\0", "at line 2"),
         (f"x = {'[' * 100_000}", ""),
@@ -176,6 +187,80 @@ def test_the_window_comes_back_as_it_was_left(fake: FakeRun, qapp, monkeypatch, 
         assert window.settings.theme is Theme.LIGHT
         window.arrange()
         assert not window.docks["Trends"].isHidden()
+    finally:
+        close_window(window)
+
+
+def test_layouts_have_names_and_come_back(fake: FakeRun, qapp, monkeypatch, tmp_path: Path, qtbot):
+    folder = Path(os.environ["MATSTUDIO_CONFIG"]) / "layouts-twin"
+    window = open_window(fake.run, qapp, monkeypatch, tmp_path)
+    try:
+        qtbot.waitUntil(lambda: window.session.live.description is not None, timeout=5000)
+        window.docks["Trends"].close()
+        window.layouts.save("my (wide) view")
+        window.layouts.save("my (wide) view")
+        assert window.toasts.text() == "layout my (wide) view: replaced"
+        for name, why in (
+            ("../x", "begins with a letter"),
+            ("", "1 to 40 characters"),
+            ("a" * 41, "1 to 40 characters"),
+            ("a/b", "made of letters"),
+            ("Overview", "comes with MatStudio"),
+            ("My (wide) view", "differs in case only"),
+        ):
+            window.layouts.save(name)
+            assert why in window.toasts.text()
+        assert [p.name for p in folder.iterdir()] == ["my (wide) view.json"]
+        assert window.actions_.trigger("view.layout.overview")
+        assert not window.docks["Trends"].isHidden()
+        assert window.actions_.trigger("view.layout.own.my (wide) view")
+        assert window.docks["Trends"].isHidden()
+        window.actions_.trigger("view.layout.save")
+        close_window(window)
+        (folder / "bad.json").write_text("{")
+        (folder / ".json.json").write_text("{")
+        window = open_window(fake.run, qapp, monkeypatch, tmp_path)
+        assert any("bad.json: damaged: not JSON; it is left out" in line for line in window.kept.refused)
+        assert "view.layout.own.bad" not in window.actions_
+        qtbot.waitUntil(lambda: window.session.live.description is not None, timeout=5000)
+        assert window.actions_.trigger("view.layout.own.my (wide) view")
+        assert window.actions_.trigger("view.layout.delete.my (wide) view")
+        assert "view.layout.own.my (wide) view" not in window.actions_
+        assert not list(folder.glob("my*"))
+    finally:
+        close_window(window)
+
+
+def test_a_named_layout_that_qt_refuses_is_told_and_set_aside(fake: FakeRun, qapp, monkeypatch, tmp_path: Path, qtbot):
+    folder = Path(os.environ["MATSTUDIO_CONFIG"]) / "layouts-twin"
+    window = open_window(fake.run, qapp, monkeypatch, tmp_path)
+    try:
+        folder.mkdir(parents=True)
+        names = window._stage.names
+        (folder / "odd.json").write_text(layout.dump(Layout(names, (), b"nonsense", b"")))
+        window.layouts.attach(window.actions_)
+        assert window.actions_.trigger("view.layout.own.odd")
+        assert "odd.json: not understood; it is left out, and it is kept as odd.json.bad" in window.toasts.text()
+        assert "view.layout.own.odd" not in window.actions_
+        assert window.docks["Image"].isVisible()
+    finally:
+        close_window(window)
+
+
+@pytest.mark.parametrize("preset", list(PRESETS.values()), ids=list(PRESETS))
+def test_a_preset_places_every_dock_and_opens_nothing_that_the_device_lacks(
+    replay: FakeRun, qapp, monkeypatch, tmp_path: Path, qtbot, preset
+):
+    placed = {preset.first} | {new for _, new, _ in preset.splits} | {new for _, new in preset.tabs}
+    window = open_window(replay.run, qapp, monkeypatch, tmp_path)
+    try:
+        assert placed == set(window._stage.names)
+        qtbot.waitUntil(lambda: window.session.live.description is not None, timeout=5000)
+        window.actions_.trigger(f"view.layout.{preset.name.lower()}")
+        assert window.docks["Diffraction"].isHidden()
+        assert window.docks["Image"].isVisible()
+        assert window.docks["Trends"].isHidden() == ("Trends" in preset.closed)
+        assert not any(dock.isFloating() for dock in window.docks.values())
     finally:
         close_window(window)
 
