@@ -50,7 +50,7 @@ API = 1
 FILE = "plugin.toml"
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _OBJECT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
-_DTYPES = ("uint8", "uint16", "uint32", "float32")
+_DTYPES = ("uint8", "uint16", "uint32")
 _MOST_HZ, _MOST_VALUES = 60.0, 1 << 24
 
 

@@ -26,7 +26,7 @@ class Stage(QMainWindow):
         parent: the window.
     """
 
-    def __init__(self, docks: dict[str, Dock], kinds: Mapping[Kind, Dock], parent: QWidget) -> None:
+    def __init__(self, docks: dict[str, Dock], kinds: Mapping[str, Dock], parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowFlags(Qt.WindowType.Widget)
         self.setDockNestingEnabled(True)
@@ -60,11 +60,12 @@ class Stage(QMainWindow):
         for names, sizes, way in preset.sizes:
             self.resizeDocks([docks[n] for n in names], list(sizes), _WAYS[way])
 
-    def add(self, name: str, kind: Kind, dock: Dock) -> None:
-        """A dock for a further stream of a kind, as a tab beside the first."""
-        self.tabifyDockWidget(self._kinds[kind], dock)
+    def add(self, name: str, kind: str, dock: Dock) -> None:
+        """A dock for a further stream of a kind, as a tab beside the first; of another kind beside the spectrum's."""
+        home = self._kinds.get(kind, self._kinds[Kind.SPECTRUM])
+        self.tabifyDockWidget(home, dock)
         self.docks[name] = dock
-        self._further.append((self._kinds[kind], dock))
+        self._further.append((home, dock))
 
     def suit(self, description: Description, *, structure: bool) -> None:
         """Where it is another device: close the docks of what it does not have, and open those of what it has.

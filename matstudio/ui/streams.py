@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
@@ -10,7 +11,6 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 from matstudio.domain.device import Stream
 from matstudio.domain.estimate import Estimate
 from matstudio.domain.frame import Frame
-from matstudio.modalities.base import modality
 from matstudio.ui.model_button import ModelButton
 from matstudio.ui.parts import Dock
 from matstudio.widgets.viewer import FrameViewer
@@ -19,13 +19,21 @@ log = logging.getLogger(__name__)
 
 
 class StreamView(QWidget):
-    """Holds the viewer of one stream, which is made when the first frame comes or `prepare` is called."""
+    """Holds the viewer of one stream, which is made when the first frame comes or `prepare` is called.
+
+    Args:
+        kind: of the stream.
+        make: gives a new viewer for a kind, or raises.
+    """
 
     titled = Signal(str)
     """What is shown, for the dock's title."""
+    asked = Signal(str)
+    """A key of `FrameViewer.SAVE`."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, make: Callable[[str], FrameViewer]) -> None:
         super().__init__()
+        self._make = make
         self.kind = kind
         self.stream: Stream | None = None
         self.viewer: FrameViewer | None = None
@@ -45,7 +53,7 @@ class StreamView(QWidget):
         if self.viewer is not None or self._failed:
             return
         try:
-            viewer: FrameViewer = modality(self.kind).make("viewer")
+            viewer = self._make(self.kind)
         except Exception as error:  # a viewer is a guest of the window: without it the rest goes on
             log.exception("no viewer for %s", self.kind)
             self._fail(f"no viewer for {self.kind}: {error}")
@@ -54,6 +62,7 @@ class StreamView(QWidget):
         self._box.addWidget(viewer)
         viewer.set_head_visible(False)
         viewer.title_changed.connect(self.titled)
+        viewer.asked.connect(self.asked)
         self.viewer = viewer
         self.set_paused(self._paused)
         if self._colormap:
@@ -122,10 +131,13 @@ class StreamDocks:
         """The dock of a stream."""
         return self._by_stream.get(stream)
 
+    def docks(self) -> list[Dock]:
+        """Every dock that there is."""
+        return list({d.key: d for d in (*self._home.values(), *self._by_stream.values())}.values())
+
     def views(self) -> list[StreamView]:
         """Every view that there is."""
-        docks = {**{d.key: d for d in self._home.values()}, **{d.key: d for d in self._by_stream.values()}}
-        return [d.inner for d in docks.values() if isinstance(d.inner, StreamView)]
+        return [d.inner for d in self.docks() if isinstance(d.inner, StreamView)]
 
     def assign(self, streams: tuple[Stream, ...]) -> list[Stream]:
         """Give each stream its dock; returns those for which a new dock must be made (see `put`)."""
@@ -133,8 +145,8 @@ class StreamDocks:
         for stream in streams:
             if stream.name in self._by_stream:
                 continue
-            dock = self._home[stream.kind]
-            if dock in self._by_stream.values():
+            dock = self._home.get(stream.kind)
+            if dock is None or dock in self._by_stream.values():
                 left.append(stream)
             else:
                 self.put(stream, dock)

@@ -71,9 +71,9 @@ class TwinDetector:
         counts = np.rint(expected) if seed is None else poisson(expected, np.random.default_rng(seed))
         if counts.shape != self._shape:
             raise ValueError(f"{self.kind}: its forward model gives {counts.shape}, its manifest says {self._shape}")
-        if counts.dtype != self._dtype:
-            most = np.iinfo(self._dtype).max if self._dtype.kind == "u" else np.inf
-            counts = np.minimum(counts, most).astype(self._dtype)
+        if not np.can_cast(counts.dtype, self._dtype):
+            counts = np.minimum(counts, np.iinfo(self._dtype).max)
+        counts = counts.astype(self._dtype, copy=False)
         counts.flags.writeable = False
         facts = dict(self._forward.metadata())
         for name in ("dose_e_per_A2", "dose_electrons"):
