@@ -43,6 +43,7 @@ class Work:
         models: as the command line has them, "NAME" or "STREAM=NAME".
         every: analyse every frame.
         alone: it is the only input, and must have a stream for each of the models.
+        piece_s: work of one piece, s, at least.
     """
 
     number: int
@@ -52,6 +53,7 @@ class Work:
     models: tuple[str, ...]
     every: bool
     alone: bool
+    piece_s: float
 
     @property
     def title(self) -> str:
@@ -67,7 +69,7 @@ class Begun:
         number: of the input.
         planned: frames to be analysed. done: of these.
         left: runs of places that are to be analysed, as (first, behind the last).
-        each_s: time that a frame takes, s.
+        each_s: time that a frame takes, s. piece_s: work of one piece, s, at least.
         result: of `finish`, where nothing is left.
         error: why it cannot be read; "" where it can.
     """
@@ -77,19 +79,20 @@ class Begun:
     done: int = 0
     left: tuple[tuple[int, int], ...] = ()
     each_s: float = 0.0
+    piece_s: float = LEAST_S
     result: Mapping[str, Any] | None = None
     error: str = ""
 
     def pieces(self) -> list[tuple[int, int]]:
         """`left` cut into pieces of some seconds each."""
         todo = self.each_s * sum(b - a for a, b in self.left)
-        size = max(1, round(min(max(LEAST_S, todo / 100), MOST_S) / max(self.each_s, 1e-6)))
+        size = max(1, round(min(max(self.piece_s, todo / 100), MOST_S) / max(self.each_s, 1e-6)))
         return [(i, min(i + size, b)) for a, b in self.left for i in range(a, b, size)]
 
 
 def begin(works: Sequence[Work]) -> list[Begun]:
-    """Open inputs one after the other until a second has passed, at least the first, and do the first piece of each:
-    all of it where it holds little.
+    """Open inputs one after the other until the time of a piece has passed, at least the first, and do the first piece
+    of each: all of it where it holds little.
 
     Raises:
         OtherModels: the job began with others.
@@ -104,7 +107,7 @@ def begin(works: Sequence[Work]) -> list[Begun]:
         except Exception as error:  # noqa: BLE001  the border to readers and models: an input that fails leaves the rest
             close(work)
             out.append(Begun(work.number, error=str(error) or type(error).__name__))
-        if time.monotonic() - started > LEAST_S:
+        if time.monotonic() - started > work.piece_s:
             break
     return out
 
@@ -121,12 +124,12 @@ def _begin(work: Work) -> Begun:
     if left:
         rerun.load()
         first, end = left[0]
-        each_s, at = _analyse(work, first, end, LEAST_S)
+        each_s, at = _analyse(work, first, end, work.piece_s)
         left = [(at, end)][: at < end] + left[1:]
     if not left:
         return Begun(work.number, rerun.planned, rerun.planned, result=finish(work))
     todo = sum(b - a for a, b in left)
-    return Begun(work.number, rerun.planned, rerun.planned - todo, tuple(left), each_s)
+    return Begun(work.number, rerun.planned, rerun.planned - todo, tuple(left), each_s, work.piece_s)
 
 
 def analyse(work: Work, first: int, end: int) -> int:

@@ -10,6 +10,7 @@ import itertools
 import logging
 import re
 import signal
+import socket
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -74,16 +75,18 @@ class Cluster:
                 n_workers=self.workers,
                 threads_per_worker=1,
                 host="127.0.0.1",
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",
                 silence_logs=logging.CRITICAL,
             )
         with cluster, self._distributed.Client(cluster, set_as_default=False) as client:
             yield client
 
     def _foreign(self) -> Any:
+        host, _, port = self._scheduler.partition("://")[2].rpartition(":")
         try:
+            socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()  # Dask would try for long
             return self._distributed.Client(self._scheduler, timeout=CONNECT_S, set_as_default=False)
-        except OSError:
+        except (OSError, OverflowError):
             raise ValueError(f"{self._scheduler}: no scheduler answers within {CONNECT_S:g} s") from None
 
     def _greeted(self) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 
 from matstudio import __version__
 from matstudio.bus.lock import try_lock
+from matstudio.modelhost import batch
 from matstudio.modelhost.batch import Work
 from matstudio.modelhost.kept import Kept
 
@@ -53,6 +54,7 @@ class Job:
                 tuple(models),
                 every,
                 len(inputs) == 1,
+                batch.LEAST_S,
             )
             for number, paths in enumerate(inputs, 1)
         ]

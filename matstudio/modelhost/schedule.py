@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from matstudio.modelhost import batch
 from matstudio.modelhost.batch import Begun, OtherModels, Work
 
-_MOST_BEGUN = 32  # inputs in one piece; how many are begun the second that it has decides
+_LEAST_BEGUN, _MOST_BEGUN = 1, 32  # inputs in one piece; how many are begun the second that it has decides
 
 
 class WorkerLost(RuntimeError):
@@ -152,7 +152,7 @@ def run(
         for some in (rest[:half], rest[half:]):
             _submit_begin(pool, some)
 
-    size = max(1, min(_MOST_BEGUN, len(works) // (4 * pool.workers)))
+    size = max(_LEAST_BEGUN, min(_MOST_BEGUN, len(works) // (4 * pool.workers)))
     for i in range(0, len(works), size):
         _submit_begin(pool, tuple(works[i : i + size]))
     for piece, got in pool.results():

@@ -251,8 +251,26 @@ def test_two_at_once_are_refused(capsys):
         job.close()
 
 
-def test_pieces_are_neither_small_nor_large(monkeypatch):
-    monkeypatch.setattr(batch, "LEAST_S", 1.0)
+def test_an_input_that_kills_its_worker_is_found_out(monkeypatch):
+    from matstudio.modelhost.job import Job
+
+    class Mortal(schedule.Serial):
+        def results(self):
+            for piece, got in super().results():
+                lost = any(w.title == "bad.npy" for w in piece.works)
+                yield piece, schedule.WorkerLost("its process died") if lost else got
+
+    monkeypatch.setattr(schedule, "_LEAST_BEGUN", 3)  # all of them in one piece
+    job = Job([[Path(n)] for n in ("s.nxs", "bad.npy", "spots.npy")], Path("o.nxs"), [], every=True, resume=False)
+    try:
+        outcome = schedule.run(job.works, Mortal())
+    finally:
+        job.close()
+    assert outcome.errors == {2: "its process died"}
+    assert sorted(outcome.results) == [1, 3]
+
+
+def test_pieces_are_neither_small_nor_large():
     for each_s, frames, size in ((0.02, 300, 50), (0.2, 100, 5), (9.0, 10, 1), (0.1, 10_000, 50)):
         pieces = batch.Begun(1, frames, left=((0, frames),), each_s=each_s).pieces()
         assert pieces[0] == (0, size)
