@@ -26,7 +26,7 @@ from matstudio.ui.log_dock import LogView
 from matstudio.ui.offers import Offers
 from matstudio.ui.opening import Opener, dropped
 from matstudio.ui.palette import Palette
-from matstudio.ui.parts import Dock, Elided, Notice, Words
+from matstudio.ui.parts import Dock, Notice, Words
 from matstudio.ui.present import counts, header, log, process, processes, status_line
 from matstudio.ui.present.jobs import at_closing
 from matstudio.ui.present.models import model_line
@@ -35,6 +35,7 @@ from matstudio.ui.process_dock import ProcessView
 from matstudio.ui.session import Session
 from matstudio.ui.settings import WindowSettings
 from matstudio.ui.stage import Stage
+from matstudio.ui.status_view import StatusFields
 from matstudio.ui.streams import StreamDocks, StreamView
 from matstudio.ui.structure_dock import StructureDock
 from matstudio.ui.telling import Teller
@@ -110,7 +111,7 @@ class MainWindow(QMainWindow):
         self.log.add(self.teller.entries())
         self._timeline.refresh()
         self.docks["Timeline"].set_line(self._timeline.line())
-        self._bar.set_text(status_line.bar(live, self._stats, self.session.last_machine, self._gl))
+        self._bar.show_fields(status_line.bar(live, self._stats, self.session.last_machine, self._gl))
         machine = self.session.last_machine
         self._alive.show_states(processes.states(live, None if machine is None else machine.alive))
         self._ticks += 1
@@ -309,7 +310,7 @@ class MainWindow(QMainWindow):
         box.addWidget(top)
         box.addLayout(around, 1)
         self.setCentralWidget(whole)
-        self._bar, self._alive = Elided(), Words()
+        self._bar, self._alive = StatusFields(), Words()
         self.statusBar().addWidget(self._alive)
         self.statusBar().addWidget(self._bar, 1)
         self.statusBar().setContentsMargins(8, 0, 8, 0)

@@ -14,7 +14,8 @@ from matstudio.domain.device import Description
 from matstudio.ui.live import Live
 from matstudio.workers.commands import Commands
 from matstudio.workers.frames import FrameWorker
-from matstudio.workers.messages import Machine, MessageWorker
+from matstudio.workers.machine import Machine
+from matstudio.workers.messages import MessageWorker
 
 
 def operator() -> str:

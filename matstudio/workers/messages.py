@@ -1,56 +1,26 @@
-"""Messages of the run's processes to the window, and how the machine fares."""
+"""Messages of the run's processes to the window."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 from PySide6.QtCore import QObject, Qt, QThread, Signal
 
 from matstudio.bus.messages import Subscriber
 from matstudio.bus.rundir import DEVICE, MODELHOST, RECORDER, STATION, Run
+from matstudio.workers.machine import Watch
 
 PERIOD_S = 1 / 30
 EVENTS = 20_000
 _BLOCK = 2**22
 _ROUTINE = (b'"kind":"write"', b'"who":"pid"', b'"who":"policy"')
 _NEWEST = ("status", "readings", "state", "models", "recording")
-
-
-@dataclass(frozen=True)
-class Machine:
-    """The computer: CPU in percent of all cores, disk bytes left where sessions go, processes of the run that live."""
-
-    cpu: float
-    disk_free: int
-    alive: tuple[str, ...]
-
-
-class Load:
-    """CPU load of the whole machine between two calls. (`psutil.cpu_percent` registers the calling thread for ever.)"""
-
-    def __init__(self) -> None:
-        self._before = self._times()
-
-    def percent(self) -> float:
-        """Percent of all cores that were busy since the last call."""
-        (busy, total), before = self._times(), self._before
-        self._before = (busy, total)
-        return 100 * (busy - before[0]) / max(total - before[1], 1e-6)
-
-    @staticmethod
-    def _times() -> tuple[float, float]:
-        times = psutil.cpu_times()
-        total = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
-        return total - times.idle - getattr(times, "iowait", 0.0), total
 
 
 class MessageWorker(QThread):
@@ -92,7 +62,7 @@ class MessageWorker(QThread):
     def run(self) -> None:
         """Body of the thread."""
         subscriber = Subscriber(*(self._run.socket(p, "pub") for p in (DEVICE, STATION, MODELHOST, RECORDER)))
-        load = Load()
+        watch = Watch(self._run, self._sessions)
         told = time.monotonic()
         try:
             self._keep([("event", e) for e in audit_entries(self._run)])
@@ -101,7 +71,7 @@ class MessageWorker(QThread):
                 self._keep(subscriber.receive(PERIOD_S))
                 if start - told >= 1.0:
                     told = start
-                    self.machine.emit(Machine(load.percent(), disk_free(self._sessions), tuple(self._run.alive())))
+                    self.machine.emit(watch.look(start))
                 self._halt.wait(max(0.0, PERIOD_S - (time.monotonic() - start)))
         finally:
             subscriber.close()
@@ -140,16 +110,6 @@ class MessageWorker(QThread):
             getattr(self, topic).emit(value)
         for estimate in estimates.values():
             self.estimate.emit(estimate)
-
-
-def disk_free(path: Path) -> int:
-    """Bytes left on the disk that `path` is on, or would be; 0 where that cannot be told."""
-    for place in (path, *path.parents):
-        try:
-            return shutil.disk_usage(place).free
-        except OSError:
-            continue
-    return 0
 
 
 def routine(event: Mapping[str, Any]) -> bool:

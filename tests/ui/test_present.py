@@ -13,7 +13,7 @@ from matstudio.domain.process import Limits, Mode, Quality, Reading
 from matstudio.ui.live import Live
 from matstudio.ui.present import counts, header, log, process, status_line, trends
 from matstudio.workers.frames import StreamStats
-from matstudio.workers.messages import Machine
+from matstudio.workers.machine import Machine
 
 
 class Now:
@@ -261,16 +261,23 @@ def test_ticks_are_round_and_inside(low, high):
 def test_status_line_names_rates_drops_and_disk(live: Live):
     live.take("status", status())
     stats = {"image": StreamStats(100, 98, 2, 10.0, 9.8)}
-    line = status_line.bar(live, stats, Machine(71.0, 812 * 10**9, ()), "GL software")
+    machine = Machine(71.0, 812 * 10**9, (), 43.2, 2, 1_900_000_000, 8_000_000_000, 3_000_000_000)
+    fields = status_line.bar(live, stats, machine, "GL software")
+    line = " | ".join(f.text for f in fields)
     for part in (
-        "image 9.8 of 10.0 Hz",
-        "skipped 2",
-        "CPU 71 %",
+        "frames 9.8 of 10.0 Hz",
+        "CPU 43 of 71 %",
+        "memory 1.9 of 8.0 GB",
         "disk 812 GB left",
         "GL software",
         "audit 3 abcdef01",
     ):
         assert part in line
+    assert "image 9.8 of 10.0 Hz; skipped 2" in " ".join(f.tip for f in fields)
+    assert not any(f.stands_out for f in fields)
+    poor = status_line.bar(live, {}, Machine(71.0, 4 * 10**9, (), None, 2, 7_900_000_000, 8_000_000_000, 1_000), "")
+    assert [f.text for f in poor if f.stands_out] == ["memory 7.9 of 8.0 GB", "disk 4.0 GB left"]
+    assert any(f.text == "CPU 71 %" for f in poor), "what the run takes is not known yet"
     assert status_line.stream_line(live, "image", stats["image"], 4.1, 0.06) == (
         "10.0 Hz  age 0.06 s  skipped 2  analysed 4.1"
     )

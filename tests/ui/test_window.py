@@ -59,7 +59,7 @@ def test_everything_is_shown(window: MainWindow, qtbot):
     assert window.docks["Image"].title.name.text() == "Image HAADF 128×128"
     qtbot.waitUntil(lambda: "Hz" in window.docks["Image"].title.line.text(), timeout=4000)
     qtbot.waitUntil(lambda: "sites" in window.docks["Structure"].title.line.text(), timeout=4000)
-    qtbot.waitUntil(lambda: "CPU" in window._bar.text() and "image" in window._bar.text(), timeout=4000)
+    qtbot.waitUntil(lambda: "CPU" in window._bar.text() and "frames" in window._bar.text(), timeout=4000)
     assert window.log.event_rows()[-1][3] == "station started: OFF"
     assert not window._timeline.view.play.isVisible()
 

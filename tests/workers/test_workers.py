@@ -18,7 +18,8 @@ from matstudio.domain.estimate import Estimate, Model
 from matstudio.domain.frame import Axis, Frame, Kind
 from matstudio.workers.commands import Commands, Lane
 from matstudio.workers.frames import FrameWorker, Tap
-from matstudio.workers.messages import MessageWorker, audit_entries, disk_free
+from matstudio.workers.machine import disk_free
+from matstudio.workers.messages import MessageWorker, audit_entries
 
 
 @pytest.fixture

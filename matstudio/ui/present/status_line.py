@@ -12,7 +12,12 @@ from matstudio.domain.structure import SiteModel
 from matstudio.ui.live import Live
 from matstudio.widgets.text import duration
 from matstudio.workers.frames import StreamStats
-from matstudio.workers.messages import Machine
+from matstudio.workers.machine import Machine
+
+LOW_DISK = 5_000_000_000
+"""Bytes: less than this stands out."""
+LOW_MEMORY = 0.05
+"""Part of the computer's memory: less than this being free stands out."""
 
 
 def stream_line(
@@ -36,27 +41,63 @@ def stream_line(
     return "  ".join(parts)
 
 
-def bar(live: Live, stats: Mapping[str, StreamStats], machine: Machine | None, gl: str) -> str:
-    """The whole status line."""
-    parts = [f"run {live.run.id} up {uptime(live)}"]
-    if live.run.clock.speed != 1:
-        parts.append(f"time {live.run.clock.speed:g}× real")
-    for name, s in stats.items():
-        parts.append(f"{name} {s.rate_shown:.1f} of {s.rate_received:.1f} Hz")
-    if stats:
-        parts.append(f"skipped {sum(s.skipped for s in stats.values()):,}")
+@dataclass(frozen=True)
+class Field:
+    """One thing that the status bar says.
+
+    Args:
+        text: what stands there. tip: what it means, and more of it.
+        rank: those of a low rank are shown first where there is no room for all.
+        stands_out: whether it is not as it should be.
+    """
+
+    text: str
+    tip: str = ""
+    rank: int = 5
+    stands_out: bool = False
+
+
+def bar(live: Live, stats: Mapping[str, StreamStats], machine: Machine | None, gl: str) -> tuple[Field, ...]:
+    """The status line."""
+    fields = [Field(f"run {live.run.id} up {uptime(live)}", "number of the run, and how long it goes on", 4)]
+    speed = live.run.clock.speed
+    if speed != 1:
+        fields.append(Field(f"time {speed:g}× real", "run time passes so many times as fast", 1, True))
     lost = sum(int(n) for n in (live.recording.get("dropped") or {}).values())
     if lost:
-        parts.append(f"not recorded {lost}")
+        fields.append(Field(f"not recorded {lost:,}", "frames that the recorder could not hold", 0, True))
     if machine is not None:
-        parts.append(f"CPU {machine.cpu:.0f} %")
-        parts.append(f"disk {machine.disk_free / 1e9:.0f} GB left")
-    if gl:
-        parts.append(gl)
+        fields += _machine(machine)
+    if stats:
+        shown, received = (sum(getattr(s, f"rate_{n}") for s in stats.values()) for n in ("shown", "received"))
+        each = (f"{name} {s.rate_shown:.1f} of {s.rate_received:.1f} Hz" for name, s in stats.items())
+        skipped = sum(s.skipped for s in stats.values())
+        tip = f"frames drawn of frames received a second, {', '.join(each)}; skipped {skipped:,}"
+        fields.append(Field(f"frames {shown:.1f} of {received:.1f} Hz", tip, 3))
     audit = live.status.get("audit") or {}
     if audit.get("hash"):
-        parts.append(f"audit {audit.get('n')} {str(audit['hash'])[:8]}")
-    return "     ".join(parts)
+        tip = "number and beginning of the hash of the last audit entry"
+        fields.append(Field(f"audit {audit.get('n')} {str(audit['hash'])[:8]}", tip, 5))
+    if gl:
+        fields.append(Field(gl, "what draws the structure in three dimensions", 6))
+    return tuple(fields)
+
+
+def _machine(m: Machine) -> list[Field]:
+    """Processor, memory and disk."""
+    cores = f"in % of {m.cores} core{'s' if m.cores != 1 else ''}"
+    run = "" if m.run_cpu is None else f"{m.run_cpu:.0f} of "
+    fields = [Field(f"CPU {run}{m.cpu:.0f} %", f"the run's processes of all programs, {cores}", 1)]
+    if m.memory is not None and m.memory_total:
+        tip = (
+            f"what the run's processes take of the computer's memory; {m.memory_free / 1e9:.1f} GB are free. What "
+            "several have in common is shared out among them"
+        )
+        low = m.memory_free < LOW_MEMORY * m.memory_total
+        fields.append(Field(f"memory {m.memory / 1e9:.1f} of {m.memory_total / 1e9:.1f} GB", tip, 2, low))
+    left = f"{m.disk_free / 1e9:.0f} GB" if m.disk_free >= 1e10 else f"{m.disk_free / 1e9:.1f} GB"
+    fields.append(Field(f"disk {left} left", "where sessions are recorded to", 0, m.disk_free < LOW_DISK))
+    return fields
 
 
 def uptime(live: Live) -> str:
