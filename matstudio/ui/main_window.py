@@ -42,6 +42,7 @@ from matstudio.ui.telling import Teller
 from matstudio.ui.theme import Theme
 from matstudio.ui.timeline import TimelineControl
 from matstudio.ui.toasts import Toasts
+from matstudio.ui.tools import StreamTools
 from matstudio.ui.trends_dock import TrendsView
 from matstudio.workers.frames import StreamStats
 
@@ -86,6 +87,8 @@ class MainWindow(QMainWindow):
         )
         recent = self.actions_.submenu("File", "Open recent")
         recent.aboutToShow.connect(lambda: self.opener.fill(recent))
+        for dock in self._streams.docks():
+            self._add_tools(dock)
         self.layouts.attach(self.actions_)
         self.actions_.recent = self.settings.commands
         self._offers = Offers(self.actions_, self.session.live, self._stage.docks, self._choose)
@@ -239,6 +242,7 @@ class MainWindow(QMainWindow):
         self.hide()
         self.session.stop()
         self.structure.shutdown()
+        self.tools.shutdown()
         self.jobs.stop()
         event.accept()
         super().closeEvent(event)
@@ -278,6 +282,7 @@ class MainWindow(QMainWindow):
         column.addLayout(strip)
         self.jobs = JobsControl(self.tell, self.opener.open, self, self.session.run.path)
         self.structure = StructureDock(self.tell, self.jobs.start)
+        self.tools = StreamTools(self.tell, self)
         self.process = ProcessView(self.session.live)
         self._timeline = TimelineControl(self.session, self)
         replays = self.session.run.instrument.partition(":")[0] == "replay"
@@ -392,6 +397,7 @@ class MainWindow(QMainWindow):
             self._streams.put(stream, dock)
             self.set_colormap(self.colormap)
             self.actions_.add(menu.dock_action(stream.title, dock))
+            self._add_tools(dock)
         self._stage.suit(description, structure=self._had_structure)
 
 
@@ -400,6 +406,12 @@ class MainWindow(QMainWindow):
         view.model.chosen.connect(lambda model: self._choose(view.stream.name, model) if view.stream else None)
         return Dock(key, title, view, self, view.model)
 
+
+    def _add_tools(self, dock: Dock) -> None:
+        """The actions of a stream's viewer."""
+        if isinstance(dock.inner, StreamView):
+            for action in self.tools.actions(dock.key, dock.windowTitle(), dock.inner):
+                self.actions_.add(action)
 
     def _choose(self, stream: str, model: str) -> None:
         self.session.commands.models("use", stream=stream, model=model)

@@ -135,6 +135,13 @@ QToolButton {{ border: none; border-radius: 3px; padding: 1px; }}
 QToolButton:hover {{ background: {chosen}; }}
 QToolButton#model {{ border: 1px solid {line}; padding: 0px 14px 0px 5px; }}
 QToolButton#model[level="caution"] {{ color: {caution_ink}; border: 1px solid {caution_ink}; }}
+QToolButton#tool {{ background: {raised}; border: 1px solid {line}; padding: 1px 4px; }}
+QToolButton#tool:hover {{ background: {raised}; border-color: {dim}; }}
+QToolButton#tool:checked {{ background: {chosen}; border-color: {chosen_line}; font-weight: 600; }}
+QToolButton#tool:disabled {{ color: {off}; }}
+QToolButton#tool[popupMode="1"] {{ padding-right: 15px; }}
+QToolButton#tool::menu-button {{ border: none; width: 14px; }}
+QToolButton#tool::menu-indicator {{ image: none; }}
 QToolButton#model::menu-indicator {{ subcontrol-position: right center; right: 3px; }}
 QScrollArea {{ border: none; background: transparent; }}
 """

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QResizeEvent
+from PySide6.QtWidgets import QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from matstudio.widgets.colours import Scheme
 from matstudio.widgets.image_canvas import ImageCanvas
 from matstudio.widgets.levels import Measured
-from matstudio.widgets.rows import Line
+from matstudio.widgets.text import scaled
 from matstudio.widgets.view import GraphView
+
+CHOICES = (None, (0.0, 100.0), (0.1, 99.9), (0.3, 99.7), (1.0, 99.0), (2.0, 98.0))
+"""Percentiles that can be chosen; None is what the canvas takes by itself."""
 
 
 class _Curve(GraphView):
@@ -44,7 +48,8 @@ class _Curve(GraphView):
 
 
 class Levels(QWidget):
-    """Histogram (square root of the pixel numbers), levels and, where they are held, a button that frees them.
+    """Histogram (square root of the pixel numbers) and levels, with a button in its corner that tells which percentiles
+    they follow and lets others be chosen, or, while they are held, lets them follow again.
 
     Args:
         canvas: whose levels these are.
@@ -55,45 +60,85 @@ class Levels(QWidget):
         super().__init__(parent)
         self._canvas = canvas
         self._setting = False
-        self._text = Line("dim")
-        self._text.set_text("Levels held")
-        self._auto = QPushButton("Auto")
-        self._auto.setToolTip("Let the levels follow the frames (1 % to 99.7 % of the pixels)")
-        self._auto.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self._curve = _Curve()
-        self._curve.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self._curve.setFixedHeight(round(self.fontMetrics().height() * 4))
-        self._text.setMinimumHeight(self._auto.sizeHint().height())
-        head = QHBoxLayout()
-        head.addWidget(self._text, 1)
-        head.addWidget(self._auto)
+        self._button = QToolButton(self)
+        self._button.setObjectName("tool")
+        self._button.setFont(scaled(self.font(), 0.85))
+        self._button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
+        self._button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._menu = QMenu(self._button)
+        self._menu.aboutToShow.connect(self._fill)
+        self._button.setMenu(self._menu)
+        em = self.fontMetrics().height()
+        self._curve.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._curve.setMinimumHeight(round(em * 3))
+        self._curve.setMaximumHeight(round(em * 4))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
         layout.addWidget(self._curve)
-        layout.addLayout(head)
-        self._auto.clicked.connect(canvas.follow_levels)
+        self._button.raise_()
+        self._button.clicked.connect(self._clicked)
         self._curve.region.sigRegionChanged.connect(self._dragged)
         canvas.measured.connect(self._measured)
         canvas.levels_changed.connect(self._levels)
         self._levels(*canvas.levels, canvas.levels_follow)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place()
+
     def _measured(self, found: Measured) -> None:
         if self.isVisible():
             self._curve.curve.setData(found.edges, np.sqrt(found.counts))
+        self._name()
 
     def _levels(self, low: float, high: float, follow: bool) -> None:
         self._setting = True
         self._curve.region.setRegion((low, high))
         self._setting = False
-        self._auto.setVisible(not follow)
-        self._text.setVisible(not follow)
-        self._curve.setToolTip(
-            "Levels follow the frames (1 % to 99.7 % of the pixels); drag a line to hold them"
+        self._name()
+
+    def _name(self) -> None:
+        """Tell on the button what the levels do."""
+        follow, part = self._canvas.levels_follow, percentiles_text(self._canvas.percentiles)
+        self._button.setText("%" if follow else "Auto")
+        self._button.setToolTip(
+            f"Levels follow the frames ({part} of the pixels); drag a line to hold them"
             if follow
-            else "Levels are held; Auto lets them follow the frames"
+            else f"Levels are held; press to let them follow the frames ({part} of the pixels)"
         )
+        self._curve.setToolTip(self._button.toolTip())
+        self._place()
+
+    def _place(self) -> None:
+        self._button.adjustSize()
+        self._button.move(self.width() - self._button.width() - 2, 2)
+
+    def _clicked(self) -> None:
+        if self._canvas.levels_follow:
+            self._button.showMenu()
+        else:
+            self._canvas.follow_levels()
+
+    def _fill(self) -> None:
+        self._menu.clear()
+        now = self._canvas.percentiles if self._canvas.levels_follow else None
+        for choice in CHOICES:
+            text = "default" if choice is None else percentiles_text(choice)
+            entry = self._menu.addAction(text, lambda choice=choice: self._choose(choice))
+            entry.setCheckable(True)
+            entry.setChecked(now == choice if choice is not None else self._canvas.levels_default)
+
+    def _choose(self, choice: tuple[float, float] | None) -> None:
+        self._canvas.set_percentiles(choice)
+        self._name()
 
     def _dragged(self) -> None:
         if not self._setting:
             self._canvas.set_levels(*self._curve.region.getRegion())
+
+
+def percentiles_text(percentiles: tuple[float, float]) -> str:
+    """ "1 to 99.7 %", or "min to max"."""
+    low, high = percentiles
+    return "min to max" if (low, high) == (0.0, 100.0) else f"{low:g} to {high:g} %"

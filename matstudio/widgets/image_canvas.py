@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,9 @@ from PySide6.QtWidgets import QWidget
 from matstudio.domain.frame import Axis
 from matstudio.widgets.axes import drawable
 from matstudio.widgets.colours import COLORMAPS, Scheme
-from matstudio.widgets.levels import measure, moved, subsample
+from matstudio.widgets.levels import extremes, measure, moved, subsample
 from matstudio.widgets.overlays import Circles, Hud, Marks, Points
-from matstudio.widgets.text import number, scaled
+from matstudio.widgets.text import number, scaled, significant
 from matstudio.widgets.view import GraphView
 
 _PERIOD = 0.2
@@ -66,6 +67,7 @@ class ImageCanvas(GraphView):
         self._data: np.ndarray | None = None
         self._axes: tuple[Axis, Axis] | None = None
         self._log, self._auto, self._levels = False, True, (0.0, 1.0)
+        self._percentiles: tuple[float, float] | None = None
         self._last = -math.inf
         self.box.sigRangeChanged.connect(self._fit_points)
         self.set_colormap(COLORMAPS[0])
@@ -96,6 +98,10 @@ class ImageCanvas(GraphView):
         """The array shown, or None."""
         return self._data
 
+    def area(self) -> QRectF:
+        """Where the frame lies in the coordinates of the view; empty before the first."""
+        return self._hud.area
+
     @property
     def levels(self) -> tuple[float, float]:
         """Levels in the shown domain: counts, or log10 of them."""
@@ -115,6 +121,22 @@ class ImageCanvas(GraphView):
         """Let the levels follow the percentiles of the frames again."""
         self._auto = True
         self._again()
+
+    @property
+    def percentiles(self) -> tuple[float, float]:
+        """Which part of the pixels lies below the lower level, and which below the upper one, in %."""
+        return self._percentiles or (1.0, 99.9 if self._log else 99.7)
+
+    @property
+    def levels_default(self) -> bool:
+        """Whether the levels follow the percentiles that the canvas takes by itself."""
+        return self._auto and self._percentiles is None
+
+    def set_percentiles(self, percentiles: tuple[float, float] | None) -> None:
+        """Let the levels follow these percentiles of the frames; (0, 100) is least and greatest value, None is 1 and
+        99.7, or 99.9 of logarithms."""
+        self._percentiles = percentiles
+        self.follow_levels()
 
     def set_log(self, log: bool) -> None:
         """Show log10 of the values instead of the values; levels follow the frames again."""
@@ -167,11 +189,15 @@ class ImageCanvas(GraphView):
         if not (0 <= i < row.size and 0 <= j < column.size):
             self._hud.set_readout("")
             return
-        x, y = (number(v, _digits(a)) for v, a in ((at.x(), column), (at.y(), row)))
+        x, y = (number(v, digits(a)) for v, a in ((at.x(), column), (at.y(), row)))
         value = f"{self._data[i, j]:.6g}".replace("-", "−")
         same = row.units == column.units
         place = f"{x}, {y} {column.units}" if same else f"{x} {column.units}, {y} {row.units}"
-        self._hud.set_readout(f"{place}   {value} {self._unit}".rstrip())
+        text = f"{place}   {value} {self._unit}".rstrip()
+        if same and row.units.startswith("1/"):
+            k = math.hypot(at.x(), at.y())
+            text += f"\n|k| {significant(k)} {row.units}" + (f"   d {significant(1 / k)} {row.units[2:]}" if k else "")
+        self._hud.set_readout(text)
 
     def recolour(self, colours: Scheme) -> None:
         """Use the font; what lies on the image keeps its own colours, whatever the theme."""
@@ -246,7 +272,9 @@ class ImageCanvas(GraphView):
         return np.log10(np.maximum(data.astype(np.float32), 0.0) + 1.0)
 
     def _measure(self, shown: np.ndarray) -> None:
-        found = measure(subsample(shown), 1.0, 99.9 if self._log else 99.7)
+        found = measure(subsample(shown), *self.percentiles)
+        if self.percentiles == (0.0, 100.0):  # of all pixels: a single bright one is not to be missed
+            found = replace(found, **dict(zip(("low", "high"), extremes(shown, (found.low, found.high)), strict=True)))
         if self._auto and moved(self._levels, (found.low, found.high)):
             self._apply_levels(found.low, found.high)
         self.measured.emit(found)
@@ -259,8 +287,9 @@ class ImageCanvas(GraphView):
     def _again(self) -> None:
         self._levels, self._last = (0.0, 0.0), -math.inf
         if self._data is not None and self._axes is not None:
-            self.set_frame(self._data, self._axes)
+            self.set_frame(self._data, self._axes, self._unit)
 
 
-def _digits(axis: Axis) -> int:
+def digits(axis: Axis) -> int:
+    """Decimals at which a coordinate on an axis shows a tenth of a pixel or less; 1 where it is in pixels."""
     return min(max(0, 1 - math.floor(math.log10(abs(axis.scale)))), 8) if axis.units != "px" else 1

@@ -56,6 +56,17 @@ def measure(sample: np.ndarray, low: float = 1.0, high: float = 99.7, bins: int 
     return Measured(below, above, edges, counts)
 
 
+def extremes(data: np.ndarray, otherwise: tuple[float, float]) -> tuple[float, float]:
+    """Least and greatest finite value of an array; `otherwise` where there are none, or they are the same."""
+    low, high = float(data.min()), float(data.max())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        finite = data[np.isfinite(data)]
+        if not finite.size:
+            return otherwise
+        low, high = float(finite.min()), float(finite.max())
+    return (low, high) if high > low else otherwise
+
+
 def moved(old: tuple[float, float], new: tuple[float, float], tolerance: float = 0.1) -> bool:
     """Whether levels differ by more than `tolerance` of their span; smaller changes are left alone (no flicker)."""
     span = max(old[1] - old[0], new[1] - new[0])

@@ -156,6 +156,11 @@ class Hud(pg.GraphicsObject):
         self._area = area
         self.update()
 
+    @property
+    def area(self) -> QRectF:
+        """Where the image lies in the view's coordinates."""
+        return self._area
+
     def set_font(self, font: QFont) -> None:
         """Font of both texts."""
         self._font = font
@@ -205,11 +210,15 @@ class Hud(pg.GraphicsObject):
             left = plate.left() + (plate.width() - long) / 2
             painter.fillRect(QRectF(left, line.bottom(), long, thick), INK)
         if self._readout:
-            size = metrics.size(0, self._readout)
+            told = self._readout
+            if metrics.size(0, told).width() > area.width() - 2 * gap:
+                told = told.replace("   ", "\n")
+            size = metrics.size(0, told)
             plate = QRectF(gap, gap, size.width() + gap, size.height())
             painter.fillRect(plate, PLATE)
             painter.setPen(INK)
-            painter.drawText(plate, Qt.AlignmentFlag.AlignCenter, self._readout)
+            inside = plate.adjusted(gap / 2, 0, 0, 0)
+            painter.drawText(inside, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, told)
 
     def _corner(self, area: QRectF) -> tuple[float, float]:
         """Left and bottom, in the view's pixels, of what can be seen of the image."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF
 from PySide6.QtWidgets import QGraphicsPolygonItem, QWidget
 
@@ -46,6 +46,7 @@ class _Marks(pg.GraphicsObject):
         self.groups: dict[str, tuple[Sequence[Mark], str]] = {}
         self.hidden: set[str] = set()
         self.title = self.readout = ""
+        self.title_right = False
         box.sigResized.connect(self._changed)
         box.sigRangeChanged.connect(self._changed)
 
@@ -63,7 +64,8 @@ class _Marks(pg.GraphicsObject):
         area, view = self.box.boundingRect(), self.box.viewRect()
         metrics = QFontMetricsF(self.font)
         painter.setFont(self.font)
-        taken = [self._text(painter, metrics, area, self.title, colours.dim, right=False)]
+        title = "" if self.title_right and self.readout else self.title
+        taken = [self._text(painter, metrics, area, title, colours.dim, self.title_right)]
         taken.append(self._text(painter, metrics, area, self.readout, colours.text, right=True))
         for name, (marks, role) in self.groups.items():
             if name in self.hidden:
@@ -113,7 +115,12 @@ class LinePlot(GraphView):
 
     The y range follows the lines with some slack, so that it does not tremble; wheel and drag zoom and pan, double
     click shows everything again. Colours are given as roles of `colours.Scheme` ("text", "accent", "second", ...).
+
+    Signals:
+        recoloured (Scheme): palette or font changed.
     """
+
+    recoloured = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -136,9 +143,9 @@ class LinePlot(GraphView):
             axis.setLabel(" / ".join(t for t in (name, unit) if t))
             axis.showLabel(bool(name or unit))
 
-    def set_title(self, text: str) -> None:
-        """A short text inside the plot, upper left ("T / K")."""
-        self._marks.title = text
+    def set_title(self, text: str, right: bool = False) -> None:
+        """A short text inside the plot, upper left ("T / K"), or upper right, where it gives way to the read-out."""
+        self._marks.title, self._marks.title_right = text, right
         self._marks.update()
 
     def set_line(
@@ -251,6 +258,7 @@ class LinePlot(GraphView):
         for item, role in self._points.values():
             item.setBrush(pg.mkBrush(getattr(colours, role)))
         self._marks.update()
+        self.recoloured.emit(colours)
 
     def _pen(self, name: str, colours: Scheme) -> None:
         item, role, width, dashed = self._lines[name]

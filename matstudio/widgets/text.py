@@ -37,6 +37,18 @@ def two_digits(sigma: float) -> int:
     return min(max(1 - math.floor(math.log10(sigma)), 0), 6)
 
 
+def significant(value: float | None, digits: int = 4) -> str:
+    """`value` rounded to so many digits that count: "52.31", "0.0123"; whole numbers as they are: "4,905,123"."""
+    if value is None or not math.isfinite(value):
+        return number(value, 0)
+    if value == round(value) and abs(value) < 1e12:
+        return f"{value:,.0f}".replace("-0", "0").replace("-", "−")
+    places = digits - 1 - math.floor(math.log10(abs(value)))
+    if places > digits + 3 or places < digits - 12:
+        return f"{value:.{digits - 1}e}".replace("-", "−")
+    return f"{round(value, places):,.{max(places, 0)}f}".replace("-", "−")
+
+
 def with_sigma(value: float | None, sigma: float | None = None, unit: str = "1") -> str:
     """ "3.748 ± 0.004 Å": value and one standard deviation with the same decimals; unit "1" is left out."""
     tail = "" if unit in ("", "1") else f" {unit}"

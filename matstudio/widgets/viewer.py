@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QImage, QResizeEvent
 from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from matstudio.domain.estimate import Estimate
@@ -17,7 +17,9 @@ from matstudio.domain.frame import Frame
 from matstudio.widgets.axes import drawable
 from matstudio.widgets.flow import FlowLayout
 from matstudio.widgets.rows import Line, Rows
+from matstudio.widgets.shot import photograph
 from matstudio.widgets.text import duration, number, with_sigma
+from matstudio.widgets.tools import Measuring, ToolStrip
 
 STALE_S = 2.0
 
@@ -48,17 +50,29 @@ def _same(values: np.ndarray) -> bool:
     return bool(values.size and values.min() == values.max())
 
 
+class _Column(QWidget):
+    """Asks for no more height than it needs, so that plots in it give way before it must be scrolled."""
+
+    def heightForWidth(self, width: int) -> int:
+        layout = self.layout()
+        return -1 if layout is None else layout.minimumHeightForWidth(width)
+
+
 class FrameViewer(QWidget):
     """Shows the newest frame of one stream and the newest estimate, which may be of an older frame.
 
     A subclass puts its picture into `stage`, its own widgets above (`column`) and below (`below`) the rows, and gives
     `draw_frame`, `draw_estimate` and `rows`. What it cannot show (`ValueError`) becomes one line above the picture.
+    Buttons of tools stand in `strip`, beside the picture; what measures is made known with `use`.
 
     Signals:
         title_changed (str): what is shown ("Image HAADF 512×512").
+        asked (str): a key of `SAVE` was chosen.
     """
 
     title_changed = Signal(str)
+    asked = Signal(str)
+    SAVE = (("picture", "Save picture …"), ("picture2", "Save picture at 2× …"), ("data", "Save data …"))
     LABELS: Mapping[str, str] = MappingProxyType({})
     """Label of a quantity; another one is called by its name."""
     TOLD: frozenset[str] = frozenset()
@@ -83,7 +97,13 @@ class FrameViewer(QWidget):
         policy.setHeightForWidth(True)
         self._notes.setSizePolicy(policy)
         self._notes.setTextFormat(Qt.TextFormat.PlainText)
-        self._rows = Rows()
+        self._rows, self._measured = Rows(), Rows()
+        self._card = QFrame()
+        self._card.setObjectName("card")
+        self._card.hide()
+        self.strip = ToolStrip()
+        self.strip.add_menu("save", "Save the picture, or the frame itself", self.SAVE)
+        self.strip.asked.connect(self.asked)
         self.stage, self.column, self.below = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()
         self._toggles = FlowLayout(8)
         self.below.addLayout(self._toggles)
@@ -204,6 +224,34 @@ class FrameViewer(QWidget):
         self._toggles.addWidget(box)
         return box
 
+    def use(self, tools: Measuring) -> None:
+        """Let the strip switch what measures; what it tells stands at the top of the column."""
+        self.strip.toggled.connect(tools.set_on)
+        tools.measured.connect(self.tell_measured)
+
+    def tell_measured(self, rows: Sequence[tuple[str, str]]) -> None:
+        """Show rows (label, value) of what was measured; none takes them away."""
+        self._measured.set_rows(rows)
+        if self._card.isHidden() == bool(rows):
+            self._card.setVisible(bool(rows))
+        self._fit()
+
+    def picture(self, scale: float = 1.0) -> QImage:
+        """The picture with what lies on it, and its tools' plots, as it is shown now.
+
+        Below it stands what it is of; a simulation and a replay say that they are one.
+
+        Args:
+            scale: pixels for each pixel of the screen.
+        """
+        frame = self._frame
+        facts = [self._title.text()]
+        if frame is not None:
+            facts.append(f"frame {frame.seq:,}")
+            source = str(frame.metadata.get("instrument", ""))
+            facts += [{"twin": "SIMULATED (twin)", "replay": "REPLAY"}.get(source, source)] if source else []
+        return photograph(self._picture, ", ".join(facts), scale)
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit()
@@ -237,10 +285,17 @@ class FrameViewer(QWidget):
         head.addWidget(self._title)
         head.addWidget(self._stats, 1)
         self.stage.setContentsMargins(0, 0, 0, 0)
-        inner = QWidget()
+        self._picture = QWidget()
+        self._picture.setLayout(self.stage)
+        within = QVBoxLayout(self._card)
+        within.setContentsMargins(4, 2, 4, 2)
+        within.addWidget(self._measured)
+        inner = _Column()
         inside = QVBoxLayout(inner)
         inside.setContentsMargins(0, 0, 4, 0)
-        inside.setSpacing(6)
+        inside.setSpacing(4)
+        self.below.setSpacing(4)
+        inside.addWidget(self._card)
         inside.addLayout(self.column)
         inside.addWidget(self._rows)
         inside.addWidget(self._notes)
@@ -252,7 +307,9 @@ class FrameViewer(QWidget):
         self._side.setWidgetResizable(True)
         self._side.setWidget(inner)
         body = QHBoxLayout()
-        body.addLayout(self.stage, 1)
+        body.setSpacing(4)
+        body.addWidget(self._picture, 1)
+        body.addWidget(self.strip)
         body.addWidget(self._side)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -268,4 +325,4 @@ class FrameViewer(QWidget):
         bar = self._side.verticalScrollBar().sizeHint().width()
         wanted = max(self._inner.sizeHint().width(), self._rows.sizeHint().width() + 4) + bar
         self._side.setFixedWidth(round(max(min(wanted, 0.45 * self.width()), 16 * em)))
-        self._side.setVisible(self.width() > 44 * em)
+        self._side.setVisible(self.width() > 52 * em)

@@ -127,11 +127,49 @@ def test_dragging_the_histogram_holds_the_levels(canvas: ImageCanvas, qtbot) -> 
     levels._curve.region.setRegion((100, 200))
     assert canvas.levels == (100, 200)
     assert not canvas.levels_follow
-    assert levels._auto.isVisible()
-    levels._auto.click()
+    assert levels._button.text() == "Auto"
+    levels._button.click()
     assert canvas.levels_follow
-    assert levels._auto.isHidden()
+    assert levels._button.text() == "%"
     assert canvas.levels[1] > 4000
+
+
+def test_percentiles_are_chosen_and_stick(canvas: ImageCanvas, qtbot, no_wait: None) -> None:
+    levels = Levels(canvas)
+    qtbot.addWidget(levels)
+    data = np.arange(4096, dtype=np.uint16).reshape(64, 64)
+    canvas.set_frame(data, axes(64, 64))
+    levels._fill()
+    entries = {a.text(): a for a in levels._menu.actions()}
+    assert entries["default"].isChecked()
+    entries["min to max"].trigger()
+    assert canvas.levels == (0, 4095)
+    canvas.set_frame(data + 10_000, axes(64, 64))
+    assert canvas.levels == (10_000, 14_095)
+    entries["2 to 98 %"].trigger()
+    assert canvas.levels == pytest.approx((10_082, 14_013), abs=2)
+    canvas.set_frame(data, axes(64, 64, "nm"))
+    assert canvas.levels == pytest.approx((82, 4013), abs=2)
+    canvas.set_levels(1, 2)
+    canvas.set_frame(data, axes(64, 64))
+    assert canvas.levels == (1, 2)
+    levels._fill()
+    assert not any(a.isChecked() for a in levels._menu.actions())
+    levels._button.click()
+    assert canvas.levels == pytest.approx((82, 4013), abs=2)
+    assert "2 to 98 %" in levels._button.toolTip()
+    canvas.set_log(True)
+    assert canvas.percentiles == (2.0, 98.0)
+
+
+def test_least_and_greatest_are_of_all_pixels_that_are_finite(canvas: ImageCanvas, no_wait: None) -> None:
+    canvas.set_percentiles((0.0, 100.0))
+    data = np.zeros((512, 512), np.float32)
+    data[1, 1], data[1, 3], data[3, 3] = 7.0, math.inf, math.nan
+    canvas.set_frame(data, axes(512, 512))
+    assert canvas.levels == (0, 7)
+    canvas.set_frame(np.full((4, 4), math.nan), axes(4, 4))
+    assert canvas.levels[1] > canvas.levels[0]
 
 
 @pytest.mark.parametrize("dtype", ["u1", "u2", "i4", "f2", "f4", "f8", ">u2", ">f4", "?"])

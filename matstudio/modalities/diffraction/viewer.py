@@ -13,7 +13,10 @@ from matstudio.domain.estimate import Estimate
 from matstudio.domain.frame import Axis, Frame
 from matstudio.widgets.histogram import Levels
 from matstudio.widgets.image_canvas import ImageCanvas
+from matstudio.widgets.image_tools import ImageTools
 from matstudio.widgets.plot import LinePlot
+from matstudio.widgets.plot_tools import PlotTools
+from matstudio.widgets.tools import FFT, IMAGE_TOOLS, LINE
 from matstudio.widgets.viewer import FrameViewer, unit_of
 
 _PERIOD = 0.2
@@ -73,10 +76,15 @@ class Viewer(FrameViewer):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Diffraction", parent)
         self.canvas, self.powder, self.profile = ImageCanvas(), LinePlot(), LinePlot()
+        self.tools, self.powder_tools = ImageTools(self.canvas), PlotTools(self.powder)
         self._pages = QStackedWidget()
-        self._pages.addWidget(self.canvas)
-        self._pages.addWidget(self.powder)
+        self._pages.addWidget(self.tools)
+        self._pages.addWidget(self.powder_tools)
         self.stage.addWidget(self._pages)
+        for tool in IMAGE_TOOLS:
+            self.strip.add(*tool)
+        self.use(self.tools)
+        self.use(self.powder_tools)
         self._levels = Levels(self.canvas)
         self._log = self.toggle("log")
         self._spots = self.toggle("spots")
@@ -84,8 +92,10 @@ class Viewer(FrameViewer):
         self._log.setToolTip("Intensities on a logarithmic scale")
         self._indices.setToolTip("Miller indices beside the spots")
         self.below.addWidget(self.profile)
-        self.profile.setFixedHeight(round(self.fontMetrics().height() * 5))
-        self.profile.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        em = self.fontMetrics().height()
+        self.profile.setMinimumHeight(round(em * 3.2))
+        self.profile.setMaximumHeight(round(em * 6))
+        self.profile.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.below.addWidget(self._levels)
         self._log.toggled.connect(self._set_log)
         self._spots.toggled.connect(lambda on: self.canvas.set_layer_visible("spots", on))
@@ -99,6 +109,7 @@ class Viewer(FrameViewer):
     def set_colormap(self, name: str) -> None:
         """Use a colour map of `colours.COLORMAPS`."""
         self.canvas.set_colormap(name)
+        self.tools.fft.set_colormap(name)
 
     def draw_frame(self, frame: Frame) -> None:
         """Draw a pattern (rows, columns) or a powder pattern (points,)."""
@@ -109,14 +120,16 @@ class Viewer(FrameViewer):
             self._turn_to(frame)
         if flat:
             self.canvas.set_frame(frame.data, frame.axes, unit_of(frame))
+            self.tools.set_frame(frame.data, frame.axes, unit_of(frame))
             if time.monotonic() - self._last >= _PERIOD:
                 self._draw_profile(frame.data)
         else:
             self.powder.set_line("pattern", frame.axes[0].values, self._scaled(frame.data))
+            self.powder_tools.set_frame(frame.data, frame.axes[0], unit_of(frame))
 
     def draw_estimate(self, estimate: Estimate) -> None:
         """Draw a ring at each spot, the strongest first, with its indices."""
-        if self._pages.currentWidget() is not self.canvas:
+        if self._pages.currentWidget() is not self.tools:
             draw_peaks(self.powder, self.frame, estimate, self._scaled)
             return
         self._recentre(estimate.arrays.get("centre"))
@@ -151,7 +164,10 @@ class Viewer(FrameViewer):
             widget.setVisible(flat)
         for name in ("peaks", "background"):
             self.powder.remove(name)
-        self._pages.setCurrentWidget(self.canvas if flat else self.powder)
+        self._pages.setCurrentWidget(self.tools if flat else self.powder_tools)
+        self.tell_measured(())
+        for name in (LINE, FFT):
+            self.strip.set_usable(name, flat)
         if flat:
             self._radial = RadialMean((frame.axes[0], frame.axes[1]))
         self._name_axes()
@@ -174,8 +190,8 @@ class Viewer(FrameViewer):
     def _name_axes(self) -> None:
         mean = "lg mean" if self._log.isChecked() else "mean"
         if self._radial is not None:
-            self.profile.set_axes("radius", self._radial.units)
-            self.profile.set_title(f"radial profile, {mean}")
+            self.profile.set_axes("", "")
+            self.profile.set_title(f"{mean} over radius / {self._radial.units}", right=True)
         if len(self._axes) == 1:
             axis = self._axes[0]
             unit = f"lg({self._unit or 'value'} + 1)" if self._log.isChecked() else self._unit

@@ -12,7 +12,9 @@ from matstudio.domain.estimate import Estimate
 from matstudio.domain.frame import Frame
 from matstudio.widgets.histogram import Levels
 from matstudio.widgets.image_canvas import ImageCanvas
+from matstudio.widgets.image_tools import ImageTools
 from matstudio.widgets.text import number
+from matstudio.widgets.tools import IMAGE_TOOLS
 from matstudio.widgets.viewer import FrameViewer, unit_of
 
 _TIMES = (1, 2, 5, 10, 20, 50, 100, 200)
@@ -35,7 +37,11 @@ class Viewer(FrameViewer):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Image", parent)
         self.canvas = ImageCanvas()
-        self.stage.addWidget(self.canvas)
+        self.tools = ImageTools(self.canvas)
+        self.stage.addWidget(self.tools)
+        for tool in IMAGE_TOOLS:
+            self.strip.add(*tool)
+        self.use(self.tools)
         self.column.addWidget(Levels(self.canvas))
         self._columns = self.toggle("columns")
         self._uncertainty = self.toggle("uncertainty", False)
@@ -47,10 +53,12 @@ class Viewer(FrameViewer):
     def set_colormap(self, name: str) -> None:
         """Use a colour map of `colours.COLORMAPS`."""
         self.canvas.set_colormap(name)
+        self.tools.fft.set_colormap(name)
 
     def draw_frame(self, frame: Frame) -> None:
         """Draw an image (rows, columns)."""
         self.canvas.set_frame(frame.data, frame.axes, unit_of(frame))
+        self.tools.set_frame(frame.data, frame.axes, unit_of(frame))
 
     def draw_estimate(self, estimate: Estimate) -> None:
         """Draw the columns, coloured by Au fraction where it is known, and circles of some times one sigma."""

@@ -8,10 +8,12 @@ import numpy as np
 from PySide6.QtWidgets import QWidget
 
 from matstudio.domain.estimate import Estimate
-from matstudio.domain.frame import Frame
+from matstudio.domain.frame import Axis, Frame
 from matstudio.modalities.diffraction.viewer import draw_peaks
 from matstudio.widgets.plot import LinePlot, Mark
+from matstudio.widgets.plot_tools import PlotTools
 from matstudio.widgets.text import number
+from matstudio.widgets.tools import PLOT_TOOLS
 from matstudio.widgets.viewer import FrameViewer, unit_of
 
 
@@ -33,13 +35,20 @@ class Viewer(FrameViewer):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Spectrum", parent)
         self.plot = LinePlot()
-        self.stage.addWidget(self.plot)
+        self.tools = PlotTools(self.plot)
+        self.stage.addWidget(self.tools)
+        for tool in PLOT_TOOLS:
+            self.strip.add(*tool)
+        self.use(self.tools)
+        self._log = self.toggle("log", False)
+        self._log.setToolTip("Logarithm of the values; those that are not positive are left out")
         self._edges = self.toggle("edges, peaks")
         self._background = self.toggle("background (dashed)")
         for name in ("edges", "peaks"):
             self._edges.toggled.connect(lambda on, name=name: self.plot.set_visible(name, on))
         self._background.toggled.connect(lambda on: self.plot.set_visible("background", on))
-        self._axis = None
+        self._log.toggled.connect(self._set_log)
+        self._axis: Axis | None = None
 
     def draw_frame(self, frame: Frame) -> None:
         """Draw a spectrum (channels,)."""
@@ -49,15 +58,14 @@ class Viewer(FrameViewer):
         if axis != self._axis:
             for name in ("background", "edges", "peaks"):
                 self.plot.remove(name)
-            self.plot.set_axes(
-                axis.name, axis.units, "", unit_of(frame) or str(frame.metadata.get("quantity", "value"))
-            )
             self._axis = axis
-        self.plot.set_line("spectrum", axis.values, frame.data)
+            self._name_axes(frame)
+        self.plot.set_line("spectrum", axis.values, self._scaled(frame.data))
+        self.tools.set_frame(frame.data, axis, unit_of(frame))
 
     def draw_estimate(self, estimate: Estimate) -> None:
         """Draw the background, the peaks, and a labelled line at each edge."""
-        draw_peaks(self.plot, self.frame, estimate)
+        draw_peaks(self.plot, self.frame, estimate, self._scaled)
         self.plot.set_marks("edges", [Mark(energy, text) for energy, text in self._labelled(estimate)])
 
     def rows(self, estimate: Estimate) -> list[tuple[str, str]]:
@@ -65,6 +73,27 @@ class Viewer(FrameViewer):
         rows = [("Edge", text) for _, text in self._labelled(estimate)][:6]
         peaks = estimate.arrays.get("peaks")
         return rows if peaks is None else [*rows, ("Peaks", f"{np.atleast_1d(peaks).shape[0]:,} found")]
+
+    def _scaled(self, values: np.ndarray) -> np.ndarray:
+        """The values as they are drawn: NaN where there is no logarithm."""
+        values = np.asarray(values, float)
+        return (
+            np.log10(values, out=np.full(values.shape, np.nan), where=values > 0) if self._log.isChecked() else values
+        )
+
+    def _name_axes(self, frame: Frame) -> None:
+        unit = unit_of(frame) or str(frame.metadata.get("quantity", "value"))
+        axis = frame.axes[0]
+        self.plot.set_axes(axis.name, axis.units, "", f"lg {unit}" if self._log.isChecked() else unit)
+
+    def _set_log(self) -> None:
+        if self.frame is None:
+            return
+        self._name_axes(self.frame)
+        self.draw_frame(self.frame)
+        if self.estimate is not None:
+            self.draw_estimate(self.estimate)
+        self.plot.show_all()
 
     def _labelled(self, estimate: Estimate) -> list[tuple[float, str]]:
         energies = np.ravel(estimate.arrays.get("edges_eV", ()))
