@@ -85,7 +85,7 @@ class JobsControl(QObject):
     def refresh(self) -> None:
         """Show what is known now."""
         all_jobs, now = self.jobs.jobs, time.monotonic()
-        self.view.show_jobs([present.row(job, now) for job in all_jobs])
+        self.view.show_jobs([present.row(job, now) for job in present.ordered(all_jobs)])
         if self._dock is not None:
             self._dock.set_line(present.summary(all_jobs, now))
             if self._dock.windowTitle() != present.tab(all_jobs):

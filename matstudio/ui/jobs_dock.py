@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from matstudio.ui.parts import Bar, Elided, label, restyle
 from matstudio.ui.present.jobs import Row
@@ -28,12 +37,17 @@ class JobRow(QFrame):
         grid.setVerticalSpacing(1)
         self._title, self._count, self._line = Elided(), Elided(), Elided()
         self._time = Elided("", Qt.AlignmentFlag.AlignRight)
+        for part in (self._title, self._count):  # so that the columns of all rows stand below each other
+            part.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._state = label("", "dim")
         self._state.setMinimumWidth(self.fontMetrics().horizontalAdvance("● cancelled") + 8)
         self._time.setFixedWidth(self.fontMetrics().horizontalAdvance("00 min left 00") + 8)
         self._bar = Bar()
-        buttons = QHBoxLayout()
+        end = QWidget()
+        buttons = QHBoxLayout(end)
+        buttons.setContentsMargins(0, 0, 0, 0)
         buttons.setSpacing(4)
+        buttons.addStretch(1)
         self._buttons = {}
         for name, tip, signal in (
             ("Cancel", "Interrupt it; it keeps what it has done", self.cancel),
@@ -50,7 +64,9 @@ class JobRow(QFrame):
         grid.addWidget(self._bar, 0, 2)
         grid.addWidget(self._count, 0, 3)
         grid.addWidget(self._time, 0, 4)
-        grid.addLayout(buttons, 0, 5)
+        wide = [b.sizeHint().width() for b in self._buttons.values()]
+        end.setFixedWidth(wide[1] + wide[2] + 4)
+        grid.addWidget(end, 0, 5)
         grid.addWidget(self._line, 1, 1, 1, 4)
         for column, stretch in ((1, 5), (2, 3), (3, 3)):
             grid.setColumnStretch(column, stretch)
@@ -91,7 +107,7 @@ class JobsView(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._rows: list[JobRow] = []
-        self._empty = label("What runs in the background stands here: reconstructions, files that are written", "dim")
+        self._empty = label("", "dim")
         self._new, self._clear = QPushButton("Reconstruct …"), QPushButton("Clear")
         self._new.setToolTip("The models over files or a session")
         self._new.clicked.connect(self.new)

@@ -168,7 +168,7 @@ class Palette(QFrame):
         box.setContentsMargins(8, 8, 8, 6)
         box.setSpacing(5)
         box.addWidget(self._line)
-        box.addWidget(self._list, 1)
+        box.addWidget(self._list)
         box.addWidget(self._tip)
         self._list.selectionModel().currentChanged.connect(lambda *_: self._tell())
         window.installEventFilter(self)
@@ -276,5 +276,6 @@ class Palette(QFrame):
         metrics, window = self.fontMetrics(), self._window
         width = min(metrics.averageCharWidth() * 88, window.width() - 24)
         top = self._below.mapTo(window, self._below.rect().bottomLeft()).y() + 8
-        wanted = (metrics.height() + 8) * ROWS + metrics.height() * 4 + 24
-        self.setGeometry((window.width() - width) // 2, top, width, max(120, min(wanted, window.height() - top - 40)))
+        self._list.setFixedHeight(min((metrics.height() + 8) * ROWS + 2, window.height() - top - metrics.height() * 8))
+        self.resize(width, self.sizeHint().height())
+        self.move((window.width() - width) // 2, top)

@@ -74,8 +74,8 @@ CONTROL = Preset(
     "Trends and process control large, what the instrument sees behind one another",
     "Trends",
     (("Trends", "Timeline", DOWN), ("Trends", "Process control", ACROSS), ("Process control", "Image", DOWN)),
-    (*_EVENTS, ("Image", "Diffraction"), ("Image", "Spectrum"), ("Image", "Structure")),
-    ("Alarms and log", "Image"),
+    (*_EVENTS, ("Image", "Diffraction"), ("Image", "Spectrum"), ("Trends", "Structure")),
+    ("Alarms and log", "Image", "Trends"),
     (
         (("Trends", "Timeline"), (600, 260), DOWN),
         (("Trends", "Process control"), (1000, 580), ACROSS),

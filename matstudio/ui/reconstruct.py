@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -81,6 +82,7 @@ class ReconstructDialog(QDialog):
         self._why = label("", "dim")
         self._why.setWordWrap(True)
         box = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        box.button(QDialogButtonBox.StandardButton.Cancel).setIcon(QIcon())
         self._start = box.addButton("Start", QDialogButtonBox.ButtonRole.AcceptRole)
         box.accepted.connect(self._begin)
         box.rejected.connect(self.reject)

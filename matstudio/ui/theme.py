@@ -81,7 +81,8 @@ COLOURS = {
 }
 
 _SHEET = """
-QMainWindow, QDialog {{ background: {window}; }}
+QMainWindow {{ background: {window}; }}
+QDialog {{ background: {panel}; }}
 QMainWindow::separator {{ background: {window}; width: 6px; height: 6px; }}
 QMenuBar {{ background: {window}; }}
 QMenuBar::item {{ padding: 3px 9px; background: transparent; }}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -305,5 +306,9 @@ class Jobs(QObject):
         runner.deleteLater()
         if runner.trace:
             log.error("%s: %s", self._jobs[id].work.title, runner.trace)
-        self._set(replace(self._jobs[id].after(event, self._now(), line), said=runner.said))
+        job = replace(self._jobs[id].after(event, self._now(), line), said=runner.said)
+        if job.state is State.DONE and job.work.summary is not None:
+            with contextlib.suppress(ValueError):
+                job = replace(job, line=job.work.summary(job.said))
+        self._set(job)
         self._next()

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication
 
 from matstudio.ui.main_window import MainWindow
 from matstudio.ui.present import jobs as present
-from matstudio.ui.present.reconstruct import Choice, free, streams
+from matstudio.ui.present.reconstruct import Choice, free, streams, summary
 from matstudio.ui.reconstruct import ReconstructDialog
 from matstudio.workers.job import Event, Job, State, Work
 
@@ -61,6 +61,24 @@ def test_what_is_said_of_all_of_them():
     assert present.at_closing([]) == ""
     assert present.at_closing([running]).startswith("reconstruct film.nxs is under way and will be cancelled; it keeps")
     assert present.at_closing([running, waiting]).startswith("2 jobs are under way")
+
+
+def test_those_under_way_come_first():
+    jobs = [Job(i, WORK) for i in range(1, 6)]
+    jobs[0] = jobs[0].after(Event.START, 0.0).after(Event.SUCCEED, 1.0)
+    jobs[1] = jobs[1].after(Event.CANCEL, 1.0)
+    jobs[2] = jobs[2].after(Event.START, 0.0)
+    assert [job.id for job in present.ordered(jobs[::-1])] == [3, 4, 5, 2, 1]
+
+
+def test_what_came_of_a_reconstruction_is_one_line():
+    streams = {"image": {"compared": 4, "identical": 3}, "spectrum": {"compared": 1000, "identical": 1000}}
+    said = json.dumps({"inputs": [{"analysed": 1004, "streams": streams}], "left_out": [{"input": "b"}]})
+    line = "1,004 frames analysed; 1,003 of 1,004 estimates exactly as they were recorded; 1 input left out"
+    assert summary(said) == line
+    for odd in ("", "[]", "{}", '{"inputs": [{}]}', '{"inputs": 3}'):
+        with pytest.raises(ValueError):
+            summary(odd)
 
 
 def test_what_cannot_be_begun_is_said_in_words(tmp_path: Path):

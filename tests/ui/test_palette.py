@@ -53,6 +53,7 @@ def test_every_word_must_fit():
 
 def test_what_was_used_last_comes_first():
     assert ids("", ("view.pause", "view.theme.light"))[:3] == ["view.pause", "view.theme.light", "control.take_over"]
+    assert ids("")[-1] == "control.mode.manual", "what cannot be used comes last"
     assert len(ids("")) == len(ENTRIES)
     assert ids("theme") == ["view.theme.dark", "view.theme.light"]
     assert ids("theme", ("view.theme.light",)) == ["view.theme.light", "view.theme.dark"]

@@ -266,8 +266,8 @@ def test_status_line_names_rates_drops_and_disk(live: Live):
     line = " | ".join(f.text for f in fields)
     for part in (
         "frames 9.8 of 10.0 Hz",
-        "CPU 43 of 71 %",
-        "memory 1.9 of 8.0 GB",
+        "CPU run 43 %, all 71 %",
+        "memory run 1.9 of 8.0 GB",
         "disk 812 GB left",
         "GL software",
         "audit 3 abcdef01",
@@ -276,7 +276,7 @@ def test_status_line_names_rates_drops_and_disk(live: Live):
     assert "image 9.8 of 10.0 Hz; skipped 2" in " ".join(f.tip for f in fields)
     assert not any(f.stands_out for f in fields)
     poor = status_line.bar(live, {}, Machine(71.0, 4 * 10**9, (), None, 2, 7_900_000_000, 8_000_000_000, 1_000), "")
-    assert [f.text for f in poor if f.stands_out] == ["memory 7.9 of 8.0 GB", "disk 4.0 GB left"]
+    assert [f.text for f in poor if f.stands_out] == ["memory run 7.9 of 8.0 GB", "disk 4.0 GB left"]
     assert any(f.text == "CPU 71 %" for f in poor), "what the run takes is not known yet"
     assert status_line.stream_line(live, "image", stats["image"], 4.1, 0.06) == (
         "10.0 Hz  age 0.06 s  skipped 2  analysed 4.1"

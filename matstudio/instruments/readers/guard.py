@@ -18,6 +18,7 @@ from matstudio.instruments.readers.signal import ReaderError, Signal
 
 MAX_BYTES = 2**30
 CPU_S, WALL_S = 8, 25  # for a file of up to 100 MB; a second more for every 20 MB above
+LOW, BACKGROUND = 10, 10  # at this niceness it may take so many times longer by the clock
 
 
 class Unloaded:
@@ -40,13 +41,14 @@ def read_guarded(path: Path, reader: str, *, load: bool) -> list[Signal]:
         ReaderError: the reader refused, crashed, took too long, or wanted more than 1 GiB.
     """
     extra = max(0, path.stat().st_size - 10**8) // (20 * 10**6)
+    wall = (WALL_S + extra) * (BACKGROUND if _in_background() else 1)
     with tempfile.TemporaryDirectory(prefix="matstudio-read-", dir=_scratch(), ignore_cleanup_errors=True) as name:
         folder = Path(name)
         arguments = [reader, str(path.resolve()), name, str(CPU_S + extra), str(MAX_BYTES), "1" if load else "0"]
         try:
-            code, stderr = _in_child(arguments, WALL_S + extra)
+            code, stderr = _in_child(arguments, wall)
         except subprocess.TimeoutExpired:
-            raise ReaderError(path, f"its reader gave no answer within {WALL_S + extra} s") from None
+            raise ReaderError(path, f"its reader gave no answer within {wall} s") from None
         if code:
             raise ReaderError(path, _why(reader, folder, code, stderr))
         answer = json.loads((folder / "signals.json").read_text())
@@ -68,6 +70,10 @@ def _in_child(arguments: list[str], seconds: float) -> tuple[int, bytes]:
         timeout=seconds,
     )
     return done.returncode, done.stderr
+
+
+def _in_background() -> bool:
+    return hasattr(os, "getpriority") and os.getpriority(os.PRIO_PROCESS, 0) >= LOW
 
 
 def _scratch() -> str | None:

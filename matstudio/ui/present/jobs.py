@@ -70,6 +70,12 @@ def row(job: Job, now: float) -> Row:
     )
 
 
+def ordered(jobs: Sequence[Job]) -> list[Job]:
+    """Those under way first, then those that wait, in their turn, then those that are over, the newest first."""
+    place = {State.RUNNING: 0, State.STOPPING: 0, State.WAITING: 1}
+    return sorted(jobs, key=lambda job: (place.get(job.state, 2), -job.id if job.over else job.id))
+
+
 def summary(jobs: Sequence[Job], now: float) -> str:
     """The title line of the dock."""
     counts = [
@@ -97,7 +103,7 @@ def ending(job: Job) -> tuple[str, str]:
         return f"{job.work.title}: failed: {said}", "caution"
     if job.state is State.CANCELLED:
         return f"{job.work.title}: cancelled" + (f", {said}" if said else ""), ""
-    return f"{job.work.title}: done", ""
+    return f"{job.work.title}: done" + (f", {said}" if said and job.work.summary else ""), ""
 
 
 def at_closing(jobs: Sequence[Job]) -> str:

@@ -38,11 +38,11 @@ class Entry:
 def find(query: str, entries: Sequence[Entry], recent: Sequence[str] = ()) -> list[Entry]:
     """The entries to which every word of `query` belongs, best first: what begins a word of the text before what is
     within it, that before menu and tip, and letters that only follow each other in the text last. Of equals those that
-    were used last come first; without a query these alone are moved to the front."""
+    were used last come first; without a query these come first, and what cannot be used comes last."""
     words = query.casefold().split()
     place = {id: i for i, id in enumerate(recent)}
     if not words:
-        return sorted(entries, key=lambda e: place.get(e.id, len(place)))
+        return sorted(entries, key=lambda e: (bool(e.why), place.get(e.id, len(place))))
     found = []
     for i, entry in enumerate(entries):
         scores = [_score(word, entry) for word in words]

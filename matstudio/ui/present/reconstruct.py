@@ -70,7 +70,7 @@ class Choice:
         options = [f"--model={stream}={name}" for stream, name in self.models.items() if name != DEFAULT]
         options += ["--all"] * self.every + ["--resume"] * self.resume
         command = ("-m", "matstudio", "reconstruct", "--json", f"--out={self.out}", *options, "--")
-        return Work(title, lambda _: (*command, *map(str, self.files)), self.out, opens=True)
+        return Work(title, lambda _: (*command, *map(str, self.files)), self.out, opens=True, summary=summary)
 
 
 def streams(said: str) -> tuple[Stream, ...]:
@@ -86,6 +86,28 @@ def streams(said: str) -> tuple[Stream, ...]:
         )
     except (KeyError, TypeError, AttributeError):
         raise ValueError("it is not known what the files hold") from None
+
+
+def summary(said: str) -> str:
+    """One line of what `matstudio reconstruct --json` printed.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    try:
+        told = json.loads(said)
+        inputs, left_out = told["inputs"], len(told.get("left_out", ()))
+        analysed = sum(int(i["analysed"]) for i in inputs)
+        streams = [s for i in inputs for s in i["streams"].values()]
+        compared, same = (sum(int(s[key]) for s in streams) for key in ("compared", "identical"))
+    except (KeyError, TypeError, AttributeError):
+        raise ValueError("it is not known what was done") from None
+    parts = [f"{analysed:,} frames analysed"]
+    if compared:
+        parts.append(f"{same:,} of {compared:,} estimates exactly as they were recorded")
+    if left_out:
+        parts.append(f"{left_out} input{'s' if left_out > 1 else ''} left out")
+    return "; ".join(parts)
 
 
 def free(files: Sequence[Path]) -> Path | None:

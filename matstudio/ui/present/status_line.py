@@ -86,15 +86,15 @@ def bar(live: Live, stats: Mapping[str, StreamStats], machine: Machine | None, g
 def _machine(m: Machine) -> list[Field]:
     """Processor, memory and disk."""
     cores = f"in % of {m.cores} core{'s' if m.cores != 1 else ''}"
-    run = "" if m.run_cpu is None else f"{m.run_cpu:.0f} of "
-    fields = [Field(f"CPU {run}{m.cpu:.0f} %", f"the run's processes of all programs, {cores}", 1)]
+    run = "" if m.run_cpu is None else f"run {m.run_cpu:.0f} %, all "
+    fields = [Field(f"CPU {run}{m.cpu:.0f} %", f"the run's processes, and all programs, {cores}", 1)]
     if m.memory is not None and m.memory_total:
         tip = (
             f"what the run's processes take of the computer's memory; {m.memory_free / 1e9:.1f} GB are free. What "
             "several have in common is shared out among them"
         )
         low = m.memory_free < LOW_MEMORY * m.memory_total
-        fields.append(Field(f"memory {m.memory / 1e9:.1f} of {m.memory_total / 1e9:.1f} GB", tip, 2, low))
+        fields.append(Field(f"memory run {m.memory / 1e9:.1f} of {m.memory_total / 1e9:.1f} GB", tip, 2, low))
     left = f"{m.disk_free / 1e9:.0f} GB" if m.disk_free >= 1e10 else f"{m.disk_free / 1e9:.1f} GB"
     fields.append(Field(f"disk {left} left", "where sessions are recorded to", 0, m.disk_free < LOW_DISK))
     return fields

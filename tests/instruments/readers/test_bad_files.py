@@ -317,3 +317,16 @@ def test_a_damaged_zip(tmp_path):
     raw[offset + 60 : offset + 80] = bytes(20)
     (tmp_path / "a.rasx").write_bytes(raw)
     refused(tmp_path / "a.rasx", "zip")
+
+
+def test_in_the_background_a_reader_has_more_time_by_the_clock(tmp_path, monkeypatch):
+    """At low priority a machine that is busy gives it next to none; its CPU time is limited all the same."""
+    given = []
+    monkeypatch.setattr(guard, "_in_child", lambda arguments, seconds: (given.append(seconds), (1, b"no"))[1])
+    path = tmp_path / "x.dm4"
+    path.write_bytes(b"x")
+    for background in (False, True):
+        monkeypatch.setattr(guard, "_in_background", lambda b=background: b)
+        with pytest.raises(ReaderError):
+            guard.read_guarded(path, "digitalmicrograph", load=False)
+    assert given == [guard.WALL_S, guard.WALL_S * guard.BACKGROUND]
