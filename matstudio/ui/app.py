@@ -85,6 +85,7 @@ def run_studio(
     if duration is not None:
         QTimer.singleShot(round(duration * 1000), window, finish)
     before = {n: signal.signal(n, lambda *_: window.leave()) for n in (signal.SIGTERM, signal.SIGINT)}
+    window.prepared.connect(processes.settle)
     try:
         window.show()
         window.start()

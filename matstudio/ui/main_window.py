@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QMessageBox, QVBoxLayout, QWidget
 
@@ -46,7 +46,7 @@ from matstudio.ui.tools import StreamTools
 from matstudio.ui.trends_dock import TrendsView
 from matstudio.workers.frames import StreamStats
 
-REFRESH_MS, TREND_EVERY = 200, 5
+REFRESH_MS, SLOWLY = 200, 5
 PREPARE_MS = 1000
 STRUCTURE_S = 1.0
 STATUS_EVENTS = 100
@@ -55,6 +55,9 @@ STATUS_EVENTS = 100
 class MainWindow(QMainWindow):
     """One window on one run. After it was closed, `keep_running` tells what the operator wants of the run, and
     `open_next` that files are to be opened in its place (see `opening.NEXT`)."""
+
+    prepared = Signal()
+    """All views have been made."""
 
     def __init__(self, run: Run, look: Theme | None = None, *, ask: bool = True) -> None:
         super().__init__()
@@ -119,16 +122,21 @@ class MainWindow(QMainWindow):
         self._alive.show_states(processes.states(live, None if machine is None else machine.alive))
         self._ticks += 1
         self._trends.sample(live)
-        if self._ticks % TREND_EVERY == 0:
-            span = self._trend_view.show_trends(self._trends, live.run.clock.now())
-            self.docks["Trends"].set_line(f"last {span / 60:g} min")
-            self._tell_structure()
-            self._counts.show_counts(counts.counts(live, self._stats))
-            self.jobs.tick()
-            self.actions_.refresh()
-            self.palette_.refresh()
-            self._offers.update()
-            self._tell_models()
+        match self._ticks % SLOWLY:  # some of it each time: what is painted at once holds up the operator's hand
+            case 0:
+                span = self._trend_view.show_trends(self._trends, live.run.clock.now())
+                self.docks["Trends"].set_line(f"last {span / 60:g} min")
+            case 1:
+                self._tell_structure()
+                self._counts.show_counts(counts.counts(live, self._stats))
+            case 2:
+                self.jobs.tick()
+            case 3:
+                self.actions_.refresh()
+                self.palette_.refresh()
+            case _:
+                self._offers.update()
+                self._tell_models()
 
     def _show_mode(self) -> None:
         """Show what a change of mode changes."""
@@ -366,6 +374,7 @@ class MainWindow(QMainWindow):
             view.prepare()
         if self._timer.isActive():
             self.session.frames.start()
+        self.prepared.emit()
 
     def _changed(self, topic: str) -> None:
         live = self.session.live

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWid
 
 from matstudio.widgets.colours import Scheme
 from matstudio.widgets.image_canvas import ImageCanvas
-from matstudio.widgets.levels import Measured
+from matstudio.widgets.levels import Measured, moved
 from matstudio.widgets.text import scaled
 from matstudio.widgets.view import GraphView
 
@@ -29,8 +29,19 @@ class _Curve(GraphView):
         self.plot.addItem(self.curve)
         self.plot.addItem(self.region, ignoreBounds=True)
         self.box.setMouseEnabled(False, False)
-        self.box.setDefaultPadding(0.02)
+        self.box.disableAutoRange()
         self._dress()
+
+    def show_all(self) -> None:
+        """Everything is shown anyway."""
+
+    def show_counts(self, edges: np.ndarray, heights: np.ndarray) -> None:
+        """Show bars of `heights` (B,) between `edges` (B + 1,); the ranges stay where they nearly fit."""
+        self.curve.setData(edges, heights)
+        wanted = (float(edges[0]), float(edges[-1])), (0.0, max(1.0, float(heights.max())))
+        now = self.box.viewRange()
+        if any(moved((a[0], a[1]), b, 0.05) for a, b in zip(now, wanted, strict=True)):
+            self.box.setRange(xRange=wanted[0], yRange=wanted[1], padding=0.02, disableAutoRange=False)
 
     def recolour(self, colours: Scheme) -> None:
         if not hasattr(self, "region"):
@@ -89,7 +100,7 @@ class Levels(QWidget):
 
     def _measured(self, found: Measured) -> None:
         if self.isVisible():
-            self._curve.curve.setData(found.edges, np.sqrt(found.counts))
+            self._curve.show_counts(found.edges, np.sqrt(found.counts))
         self._name()
 
     def _levels(self, low: float, high: float, follow: bool) -> None:

@@ -19,6 +19,7 @@ from matstudio.widgets.axes import drawable
 from matstudio.widgets.colours import COLORMAPS, Scheme
 from matstudio.widgets.levels import extremes, measure, moved, subsample
 from matstudio.widgets.overlays import Circles, Hud, Marks, Points
+from matstudio.widgets.picture import Picture, is_counts
 from matstudio.widgets.text import number, scaled, significant
 from matstudio.widgets.view import GraphView
 
@@ -58,7 +59,7 @@ class ImageCanvas(GraphView):
         self.box.setAspectLocked(True)
         self.box.setDefaultPadding(0.0)
         self.box.invertY(True)
-        self._image = pg.ImageItem(axisOrder="row-major")
+        self._image = Picture()
         self.plot.addItem(self._image)
         self._hud = Hud(self.box)
         self._layers: dict[str, Points | Circles | Marks] = {}
@@ -85,12 +86,14 @@ class ImageCanvas(GraphView):
         if pair != self._axes:
             self._calibrate(pair)
         self._data, self._unit = data, unit
-        shown = self._to_shown(data)
         now = time.monotonic()
         if now - self._last >= _PERIOD:
             self._last = now
-            self._measure(shown)
-        self._image.setImage(shown, autoLevels=False, levels=self._levels)
+            self._measure(self._to_shown(data))
+        if is_counts(data):
+            self._image.show_counts(data, self._levels, log=self._log)
+        else:
+            self._image.show_values(self._to_shown(data), self._levels)
         self.read_out()
 
     @property

@@ -7,46 +7,82 @@ from collections.abc import Sequence
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QStaticText, QTransform
 
 from matstudio.widgets.levels import length_text, nice_length
+from matstudio.widgets.stamps import Stamps, on_screen
 
 _TURN = np.linspace(0, 2 * np.pi, 21)
 _CIRCLE = np.exp(1j * _TURN)
 _JOIN = np.append(np.ones(len(_TURN) - 1, np.int32), np.int32(0))
 _STEPS = 12
+_RING = 1.4  # the stamp of a ring, in its radii
+_MOST = 1000  # labels of which it is worked out whether there is room for them
 PLATE = QColor(0, 0, 0, 150)
 OVERLAY = QColor("#45b3ff")
 CASING = QColor(0, 0, 0, 170)
 INK = QColor("#ffffff")
 
 
-class Points(pg.ScatterPlotItem):
+class _Layer(pg.GraphicsObject):
+    """An overlay whose parts have their size on the screen; what it drew is kept until it or the view changes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setCacheMode(self.CacheMode.DeviceCoordinateCache)
+
+    def boundingRect(self) -> QRectF:
+        """All of the view."""
+        box = self.getViewBox()
+        return box.viewRect() if box is not None else QRectF()
+
+    def viewTransformChanged(self) -> None:
+        """The view was moved: so is what this item covers."""
+        self.prepareGeometryChange()
+
+
+class Points(_Layer):
     """Small marks of constant size on the screen, optionally coloured by a value in 0..1."""
 
     def __init__(self) -> None:
-        super().__init__(pxMode=True, size=3, symbol="o", pen=pg.mkPen(CASING, width=0.7))
-        self._low, self._high = QColor("#c8754a"), QColor("#ffd24a")
+        super().__init__()
+        low, high = QColor("#c8754a"), QColor("#ffd24a")
+        self._colours = [*(_between(low, high, i / (_STEPS - 1)) for i in range(_STEPS)), OVERLAY]
+        self._stamps = Stamps(_STEPS + 1, self._draw)
+        self._size = 3
+        self.data = np.zeros(0, [("x", float), ("y", float), ("colour", int)])
+        """What is drawn: (N,) places and numbers of their colours."""
         self.setZValue(10)
 
     def fit(self, pixels: float) -> None:
         """Choose the size: a fifth of the marks' spacing (`pixels` on the screen), from 2 to 8 pixels; those so small
         that the casing would hide them have none."""
         size = int(np.clip(round(pixels / 5), 2, 8))
-        if size != self.opts["size"]:
-            self.setPen(pg.mkPen(CASING, width=0.7) if size > 4 else None)
-            self.setSize(size)
+        if size != self._size:
+            self._size = size
+            self.update()
 
     def place(self, x: np.ndarray, y: np.ndarray, values: np.ndarray | None) -> None:
         """Put the marks at x, y (N,); `values` (N,) in 0..1 colour them from copper to gold, NaN as without values."""
-        if values is None:
-            self.setData(x=x, y=y, brush=pg.mkBrush(OVERLAY))
-            return
-        ramp = [pg.mkBrush(_between(self._low, self._high, i / (_STEPS - 1))) for i in range(_STEPS)]
-        ramp.append(pg.mkBrush(OVERLAY))
-        step = np.rint(np.clip(np.nan_to_num(values, nan=-1.0), -1, 1) * (_STEPS - 1))
-        index = np.where(np.isfinite(values), np.clip(step, 0, _STEPS - 1), _STEPS).astype(int)
-        self.setData(x=x, y=y, brush=[ramp[i] for i in index])
+        self.data = np.zeros(len(x), self.data.dtype)
+        self.data["x"], self.data["y"], self.data["colour"] = x, y, _STEPS
+        if values is not None:
+            step = np.rint(np.clip(np.nan_to_num(values, nan=-1.0), -1, 1) * (_STEPS - 1))
+            self.data["colour"] = np.where(np.isfinite(values), np.clip(step, 0, _STEPS - 1), _STEPS)
+        self.update()
+
+    def paint(self, painter: QPainter, *_: object) -> None:
+        xy = on_screen(painter.transform(), self.data["x"], self.data["y"])
+        painter.save()
+        painter.resetTransform()
+        self._stamps.put(painter, xy, self.data["colour"], self._size / 2 + 1.0)
+        painter.restore()
+
+    def _draw(self, painter: QPainter, kind: int, size: float) -> None:
+        cased = self._size > 4
+        painter.setPen(QPen(CASING, 0.7) if cased else Qt.PenStyle.NoPen)
+        painter.setBrush(self._colours[kind])
+        painter.drawEllipse(QPointF(), size - 1.0, size - 1.0)
 
 
 class Circles(pg.PlotCurveItem):
@@ -64,7 +100,7 @@ class Circles(pg.PlotCurveItem):
         self.setData(xs.ravel(), ys.ravel(), connect=np.tile(_JOIN, len(xs)))
 
 
-class Marks(pg.GraphicsObject):
+class Marks(_Layer):
     """Rings of constant size on the screen with text beside them, but where it would cover another text or a spot."""
 
     def __init__(self) -> None:
@@ -72,66 +108,89 @@ class Marks(pg.GraphicsObject):
         self._x, self._y = np.empty(0), np.empty(0)
         self._texts: tuple[str, ...] = ()
         self._font, self._with_text = QFont(), True
+        self._laid_out: dict[str, QStaticText] = {}
+        self._stamps = Stamps(1, _ring)
         self.setZValue(11)
-        self.setCacheMode(self.CacheMode.DeviceCoordinateCache)
 
     def place(self, x: np.ndarray, y: np.ndarray, texts: Sequence[str], font: QFont) -> None:
         """Put rings at x, y (N,) with `texts` (N), the most important first."""
-        self.prepareGeometryChange()
         self._x, self._y, self._texts = np.asarray(x, float), np.asarray(y, float), tuple(texts)
-        self._font = font
+        if font != self._font:
+            self._font = font
+            self._laid_out.clear()
         self.update()
 
     def show_text(self, shown: bool) -> None:
         """Show or leave out the text."""
-        self._with_text = shown
-        self.update()
-
-    def boundingRect(self) -> QRectF:
-        """All of the view, since rings and text have their size on the screen."""
-        box = self.getViewBox()
-        return box.viewRect() if box is not None else QRectF()
-
-    def viewTransformChanged(self) -> None:
-        """The view was moved: so is what this item covers."""
-        self.prepareGeometryChange()
+        if shown != self._with_text:
+            self._with_text = shown
+            self.update()
 
     def paint(self, painter: QPainter, *_: object) -> None:
         if not self._x.size:
             return
-        to_device = painter.transform()
+        onto = painter.transform()
+        xy = on_screen(onto, self._x, self._y)
         painter.save()
         painter.resetTransform()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setFont(self._font)
-        metrics = QFontMetricsF(self._font)
-        radius = metrics.height() * 0.45
-        points = [to_device.map(QPointF(x, y)) for x, y in zip(self._x, self._y, strict=True)]
-        for colour, width in ((CASING, radius / 2), (OVERLAY, radius / 5)):
-            painter.setPen(QPen(colour, width))
-            for point in points:
-                painter.drawEllipse(point, radius, radius)
+        radius = QFontMetricsF(self._font).height() * 0.45
+        self._stamps.put(painter, xy, np.zeros(len(xy), int), _RING * radius)
         if self._with_text:
-            area = to_device.mapRect(self.boundingRect())
-            taken: list[QRectF] = []
-            inner = 0.6 * radius  # a label may touch a ring, not the spot in it
-            rings = [QRectF(p.x() - inner, p.y() - inner, 2 * inner, 2 * inner) for p in points]
-            for i, (point, text) in enumerate(zip(points, self._texts, strict=False)):
-                size = metrics.size(0, text)
-                box = QRectF(
-                    point.x() + radius * 0.8, point.y() - radius * 0.6 - size.height(), size.width(), size.height()
-                )
-                if box.top() < area.top():
-                    box.moveTop(point.y() + radius * 0.6)
-                if box.right() > area.right():
-                    box.moveRight(point.x() - radius * 0.8)
-                others = (*taken, *(ring for k, ring in enumerate(rings) if k != i))
-                if text and not any(box.intersects(other) for other in others):
-                    taken.append(box)
-                    painter.fillRect(box.adjusted(-1, 1, 1, -1), PLATE)
-                    painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+            self._write(painter, xy, radius, onto.mapRect(self.boundingRect()))
         painter.restore()
+
+    def _write(self, painter: QPainter, xy: np.ndarray, radius: float, area: QRectF) -> None:
+        near = area.adjusted(-radius, -radius, radius, radius)
+        seen = (xy > (near.left(), near.top())).all(axis=1) & (xy < (near.right(), near.bottom())).all(axis=1)
+        some = [i for i in np.flatnonzero(seen).tolist() if i < len(self._texts)][:_MOST]
+        if not some:
+            return
+        texts = [self._text(self._texts[i]) for i in some]
+        sizes = np.array([(t.size().width(), t.size().height()) for t in texts])
+        at = xy[some]
+        left, top = at[:, 0] + 0.8 * radius, at[:, 1] - 0.6 * radius - sizes[:, 1]
+        top = np.where(top < area.top(), at[:, 1] + 0.6 * radius, top)
+        left = np.where(left + sizes[:, 0] > area.right(), at[:, 0] - 0.8 * radius - sizes[:, 0], left)
+        boxes = np.column_stack((left, top, left + sizes[:, 0], top + sizes[:, 1]))
+        inner = 0.6 * radius  # a label may touch a ring, not the spot in it
+        on_spots = _overlaps(boxes, np.hstack((at - inner, at + inner)))
+        np.fill_diagonal(on_spots, val=False)
+        free, others = ~on_spots.any(axis=1) & (sizes[:, 0] > 0), _overlaps(boxes, boxes)
+        written = np.zeros(len(some), bool)
+        painter.setFont(self._font)
+        painter.setPen(OVERLAY)
+        for i in np.flatnonzero(free).tolist():
+            if not (others[i] & written).any():
+                written[i] = True
+                painter.fillRect(QRectF(left[i] - 1, top[i] + 1, sizes[i, 0] + 2, sizes[i, 1] - 2), PLATE)
+                painter.drawStaticText(QPointF(left[i], top[i]), texts[i])
+
+    def _text(self, text: str) -> QStaticText:
+        """The text, laid out; the same few come again and again."""
+        if text not in self._laid_out:
+            if len(self._laid_out) >= 4 * _MOST:
+                self._laid_out.clear()
+            made = QStaticText(text)
+            made.setTextFormat(Qt.TextFormat.PlainText)
+            made.prepare(QTransform(), self._font)
+            self._laid_out[text] = made
+        return self._laid_out[text]
+
+
+def _ring(painter: QPainter, _: int, size: float) -> None:
+    radius = size / _RING
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for colour, width in ((CASING, radius / 2), (OVERLAY, radius / 5)):
+        painter.setPen(QPen(colour, width))
+        painter.drawEllipse(QPointF(), radius, radius)
+
+
+def _overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Which of boxes (N, 4) left, top, right, bottom have some area in common with which of (M, 4), (N, M)."""
+    a, b = boxes[:, None], others[None]
+    return np.asarray(
+        (a[..., 0] < b[..., 2]) & (a[..., 2] > b[..., 0]) & (a[..., 1] < b[..., 3]) & (a[..., 3] > b[..., 1])
+    )
 
 
 class Hud(pg.GraphicsObject):
@@ -139,6 +198,7 @@ class Hud(pg.GraphicsObject):
 
     def __init__(self, box: pg.ViewBox) -> None:
         super().__init__()
+        self.setCacheMode(self.CacheMode.DeviceCoordinateCache)
         self.setParentItem(box)
         self.setZValue(100)
         self._box, self._font, self._units, self._readout = box, QFont(), "px", ""

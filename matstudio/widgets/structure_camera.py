@@ -73,7 +73,7 @@ class Camera:
         scale = np.full(len(p), 1 / self.per_pixel(width, height))
         if self.perspective:
             scale *= self.eye / np.maximum(self.eye - p[:, 2], 1e-3)
-        return np.c_[width / 2 + p[:, 0] * scale, height / 2 - p[:, 1] * scale, p[:, 2]], scale
+        return np.column_stack((width / 2 + p[:, 0] * scale, height / 2 - p[:, 1] * scale, p[:, 2])), scale
 
 
 def looking(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from matstudio.widgets.atoms import BY
 from matstudio.widgets.flow import FlowLayout
 from matstudio.widgets.structure_camera import VIEWS
 from matstudio.widgets.structure_drawing import MANY
-from matstudio.widgets.structure_thread import Artist
+from matstudio.widgets.structure_thread import Artist, step_back
 from matstudio.widgets.structure_view import StructureView
 from matstudio.widgets.text import number
 
@@ -24,17 +25,29 @@ _SHORT = dict(zip(VIEWS, ("beam", "a", "b", "c", "side"), strict=True))
 
 
 def gl_renderer() -> str:
-    """Name of the OpenGL renderer ("llvmpipe ..." is software), "" where there is none. Needs a QGuiApplication."""
+    """Name of the OpenGL renderer ("llvmpipe ..." is software), "" where there is none. Needs a QGuiApplication.
+
+    A thread of low priority asks: software OpenGL draws, as long as the program runs, in threads that its first user
+    starts and whose priority is his.
+    """
     if QGuiApplication.platformName() in ("offscreen", "minimal"):
         return ""
-    surface_, context = QOffscreenSurface(), QOpenGLContext()
+    surface_ = QOffscreenSurface()
     surface_.create()
-    if not (context.create() and context.makeCurrent(surface_)):
-        return ""
-    name = context.functions().glGetString(0x1F01)
-    context.doneCurrent()
+    found: list[str] = []
+    asking = threading.Thread(target=_ask_renderer, args=(surface_, found), name="OpenGL")
+    asking.start()
+    asking.join()
     surface_.destroy()
-    return str(name or "unknown")
+    return found[0] if found else ""
+
+
+def _ask_renderer(surface: QOffscreenSurface, found: list[str]) -> None:
+    step_back()
+    context = QOpenGLContext()
+    if context.create() and context.makeCurrent(surface):
+        found.append(str(context.functions().glGetString(0x1F01) or "unknown"))
+        context.doneCurrent()
 
 
 class StructureCanvas(QWidget):

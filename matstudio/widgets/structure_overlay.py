@@ -16,6 +16,9 @@ from matstudio.widgets.elements import species_colour
 from matstudio.widgets.structure_camera import Camera
 from matstudio.widgets.text import number, scaled, with_sigma
 
+_MIDDLES = np.array([np.roll((0.5, i, j), n) for n in range(3) for i, j in ((0, 0), (1, 0), (0, 1), (1, 1))])
+"""Middles of the four edges along a, along b and along c, (12, 3), in edges of the box."""
+
 
 @dataclass(frozen=True)
 class Pick:
@@ -92,20 +95,20 @@ class Overlay:
 
     def _box(self, painter: QPainter, metrics: QFontMetricsF, width: int, height: int) -> None:
         """a, b and c with their lengths at the middle of their edges; left out where one looks along them."""
-        origin, cell = self.origin, np.asarray(self.model.cell, float)
-        for n, (name, edge) in enumerate(zip("abc", cell, strict=True)):
-            others = cell[(n + 1) % 3] + cell[(n + 2) % 3]
-            starts = np.array([origin, origin + cell[(n + 1) % 3], origin + cell[(n + 2) % 3], origin + others])
-            middles, _ = self.camera.project(starts + edge / 2, width, height)
-            ends, _ = self.camera.project(np.array([starts[0], starts[0] + edge]), width, height)
-            text = f"{name}  {number(float(np.linalg.norm(edge)), 2)} Å"
-            if np.linalg.norm(ends[1, :2] - ends[0, :2]) < metrics.horizontalAdvance(text):
+        cell = np.asarray(self.model.cell, float)
+        middles = self.origin + _MIDDLES @ cell
+        corners = np.vstack((self.origin, self.origin + cell, self.origin + cell.sum(axis=0) / 2))
+        places = self.camera.project(np.vstack((middles.reshape(-1, 3), corners)), width, height)[0][:, :2]
+        zero, ends, centre = places[12], places[13:16], places[16]
+        for name, edge, end, four in zip("abc", cell, ends, places[:12].reshape(3, 4, 2), strict=True):
+            text = f"{name}  {number(math.hypot(*edge.tolist()), 2)} Å"
+            if math.hypot(*(end - zero).tolist()) < metrics.horizontalAdvance(text):
                 continue
-            centre, _ = self.camera.project((origin + cell.sum(axis=0) / 2)[None], width, height)
-            out = middles[:, :2] - centre[0, :2]
-            at = int(np.argmax(np.linalg.norm(out, axis=1) + 0.2 * out[:, 1]))  # the edge that lies outermost
-            aside = out[at] / max(float(np.linalg.norm(out[at])), 1e-6)
-            room = QPointF(*(middles[at, :2] + aside * 1.1 * metrics.height()))
+            out = four - centre
+            far = np.hypot(out[:, 0], out[:, 1])
+            at = int(np.argmax(far + 0.2 * out[:, 1]))  # the edge that lies outermost
+            aside = out[at] / max(float(far[at]), 1e-6)
+            room = QPointF(*(four[at] + aside * 1.1 * metrics.height()).tolist())
             box = metrics.boundingRect(text)
             box.moveCenter(room)
             box.moveLeft(min(max(box.left(), 4.0), width - box.width() - 4))

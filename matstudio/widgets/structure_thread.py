@@ -24,7 +24,14 @@ if TYPE_CHECKING:
 
 REST_S = 2.5
 NICE = 5
+MOVING_S = 1 / 30
 _SLOW_S = 0.05
+
+
+def step_back() -> None:
+    """Let control and window go before this thread and those that it starts, as software OpenGL does; on Linux only."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,8 @@ Finish = Callable[[QImage, Shown], str]
 class Artist(QThread):
     """Draws what is wanted now; what was wanted before and is not drawn yet is forgotten.
 
-    A structure that takes long to prepare waits until the view rests. A picture that rests for `REST_S` is drawn once
+    While the view moves there are 30 pictures a second at most. A structure that takes long to prepare waits until the
+    view rests. A picture that rests for `REST_S` is drawn once
     more at twice the pixels where that is quick.
 
     Signals:
@@ -119,8 +127,7 @@ class Artist(QThread):
 
     def run(self) -> None:
         """Body of the thread."""
-        if sys.platform == "linux":  # also of the threads that software OpenGL starts: control and window come first
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        step_back()
         context = QOpenGLContext()
         try:
             if not (context.create() and context.makeCurrent(self._surface)):
@@ -142,11 +149,21 @@ class Artist(QThread):
                     return
                 wanted, dirty, self._dirty = self._wanted, self._dirty, False
                 jobs, self._jobs = self._jobs, []
+            begun = time.monotonic()
             for job, finish in jobs:
                 self.finished_picture.emit(self._once(painter, job, finish))
             if dirty or (smooth and not jobs):
                 again = smooth and not dirty
                 smooth = self._picture(painter, wanted, again) and not again
+            if wanted.moving:
+                self._pause(begun + MOVING_S)
+
+    def _pause(self, until: float) -> None:
+        """Until then, or until the view rests or there is something else to do."""
+        with self._change:
+            self._change.wait_for(
+                lambda: self._stopped or self._jobs or not self._wanted.moving, max(0.0, until - time.monotonic())
+            )
 
     def _picture(self, painter: Painter, wanted: Wanted, again: bool) -> bool:
         """Draw what is wanted; whether it is worth to be drawn smoothly later."""
