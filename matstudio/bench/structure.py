@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from matstudio.bench.rows import Row
 from matstudio.domain.structure import SiteModel
+
+if TYPE_CHECKING:
+    from PySide6.QtCore import QEvent
+
+    from matstudio.widgets.structure_view import StructureView
 
 SIZE = (720, 600)
 SECONDS, STRUCTURE_S, STEP_S = 4.0, 1.0, 0.016
@@ -52,15 +58,46 @@ def crystal(cells: tuple[int, int, int], seed: int = 0) -> SiteModel:
     return SiteModel(np.diag(np.array(cells) * a), positions[there], ("Au", "Cu"), occupancy, sigma)
 
 
+class Drag:
+    """A hand that drags over a 3D view with the left button, in small steps, for as long as one likes."""
+
+    def __init__(self, view: StructureView) -> None:
+        from PySide6.QtCore import QEvent, QPoint
+
+        self._view, self._at = view, QPoint(200, 200)
+        self._send(QEvent.Type.MouseButtonPress)
+
+    def step(self) -> None:
+        """Move on a little."""
+        from PySide6.QtCore import QEvent, QPoint
+
+        self._at += QPoint(2, 1)
+        self._send(QEvent.Type.MouseMove)
+
+    def end(self) -> None:
+        """Let go."""
+        from PySide6.QtCore import QEvent
+
+        self._send(QEvent.Type.MouseButtonRelease)
+
+    def _send(self, kind: QEvent.Type) -> None:
+        from PySide6.QtCore import QEvent, QPointF, Qt
+        from PySide6.QtGui import QMouseEvent
+        from PySide6.QtWidgets import QApplication
+
+        at, left, none = QPointF(self._at), Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
+        held = none if kind == QEvent.Type.MouseButtonRelease else left
+        button = none if kind == QEvent.Type.MouseMove else left
+        event = QMouseEvent(kind, at, at, button, held, Qt.KeyboardModifier.NoModifier)
+        QApplication.sendEvent(self._view, event)
+
+
 def turn(models: list[SiteModel], seconds: float = SECONDS) -> Turned:
     """Drag over a 3D view for some seconds while a new one of the structures arrives every second.
 
     Raises:
         ValueError: there is no OpenGL here.
     """
-    from PySide6.QtCore import QPoint, QPointF, Qt
-    from PySide6.QtGui import QMouseEvent
-    from PySide6.QtTest import QTest
     from PySide6.QtWidgets import QApplication
 
     from matstudio.widgets.structure_canvas import StructureCanvas
@@ -82,17 +119,14 @@ def turn(models: list[SiteModel], seconds: float = SECONDS) -> Turned:
         if view.shown is None:
             raise ValueError("the 3D view drew nothing within a minute")
         still = view.shown.seconds
-        where, left = QPoint(200, 200), Qt.MouseButton.LeftButton
-        QTest.mousePress(view, left, Qt.KeyboardModifier.NoModifier, where)
+        hand = Drag(view)
         pictures, gaps, last = 0, [], view.shown
         start = stepped = arrived = time.perf_counter()
         came = 0
         while (now := time.perf_counter()) - start < seconds:
             if now - stepped >= STEP_S:
-                stepped, where = now, where + QPoint(2, 1)
-                at = QPointF(where)
-                kind = QMouseEvent.Type.MouseMove
-                app.sendEvent(view, QMouseEvent(kind, at, at, left, left, Qt.KeyboardModifier.NoModifier))
+                stepped = now
+                hand.step()
             if now - arrived >= STRUCTURE_S:
                 arrived, came = now, came + 1
                 canvas.set_structure(models[came % len(models)])
@@ -102,7 +136,7 @@ def turn(models: list[SiteModel], seconds: float = SECONDS) -> Turned:
                 pictures, last = pictures + 1, view.shown
             time.sleep(0.001)
         height, width = last.image.shape[:2]
-        QTest.mouseRelease(view, left, Qt.KeyboardModifier.NoModifier, where)
+        hand.end()
         p99 = float(np.percentile(gaps, 99))
         return Turned(pictures / seconds, max(gaps), p99, still, (width, height), len(last.drawing.sites))
     finally:

@@ -57,9 +57,9 @@ class WholeRun:
         finally:
             client.close()
 
-    def screen(self, env: Mapping[str, str]) -> None:
-        """Start the window that `bench.screen` makes, with `env` on top."""
-        self._children[STUDIO] = processes.spawn(self.run, STUDIO, SCREEN, dict(env))
+    def screen(self, env: Mapping[str, str], module: str = SCREEN) -> None:
+        """Start the window that `bench.screen`, or another module, makes, with `env` on top."""
+        self._children[STUDIO] = processes.spawn(self.run, STUDIO, module, dict(env))
 
     def end(self, name: str) -> None:
         """End one process in order."""

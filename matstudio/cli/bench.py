@@ -17,6 +17,7 @@ BENCHES = {
     "safety-latency": "matstudio.bench.safety_latency:bench",
     "stream": "matstudio.bench.stream:bench",
     "structure": "matstudio.bench.structure:bench",
+    "window": "matstudio.bench.window:bench",
 }
 
 
