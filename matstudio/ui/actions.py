@@ -154,13 +154,6 @@ class Actions:
         self._settle()
         self.refresh()
 
-    def submenu(self, menu: str, title: str) -> QMenu:
-        """After `attach`: a menu in a menu, that someone else fills, below its first entry."""
-        made = QMenu(title, self._menus[menu])
-        entries = self._menus[menu].actions()
-        self._menus[menu].insertMenu(entries[1] if len(entries) > 1 else entries[0], made)
-        return made
-
     def refresh(self) -> None:
         """Bring the Qt actions up to date."""
         for id, qt in self._qt.items():

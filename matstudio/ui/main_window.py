@@ -88,8 +88,6 @@ class MainWindow(QMainWindow):
         self.actions_.attach(
             self, {name: bar.addMenu(name) for name in ("File", "View", "Control", "Record", "Timeline")}
         )
-        recent = self.actions_.submenu("File", "Open recent")
-        recent.aboutToShow.connect(lambda: self.opener.fill(recent))
         for dock in self._streams.docks():
             self._add_tools(dock)
         self.layouts.attach(self.actions_)

@@ -38,9 +38,7 @@ def _file(window: MainWindow) -> list[Action]:
         dialogs.save_as(window, "Save a picture of the window", Path("matstudio.png"), "PNG (*.png)", done)
 
     return [
-        Action(
-            "file.open", "Open …", "File", window.opener.ask, "Ctrl+O", tip="Files or a session, in place of the run"
-        ),
+        *window.opener.actions(),
         *window.jobs.actions(),
         Action("file.screenshot", "Save picture of the window …", "File", screenshot),
         Action("file.note", "Note about this moment …", "File", window.ask_note, "Ctrl+N"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QAbstractButton, QCheckBox, QPushButton
 from shiboken6 import isValid
@@ -14,7 +15,11 @@ from matstudio.ui.live import Live
 from matstudio.ui.parts import Dock
 from matstudio.ui.streams import StreamView
 
+if TYPE_CHECKING:
+    from matstudio.widgets.histogram import Levels
+
 MODELS = "Control/Model"
+_LEVELS = "Black and white follow these percentiles of the frames"
 
 
 class Offers:
@@ -46,7 +51,19 @@ class Offers:
                         tip=f"Let this model read the stream {stream}",
                     )
                 )
-        for dock in list(self._docks.values()):
+        for name, dock in list(self._docks.items()):
+            self._offer(
+                Action(
+                    f"view.float.{dock.key}",
+                    f"Float {name}",
+                    "View/Float",
+                    partial(_float, dock),
+                    when=partial(_shown, dock),
+                    needs="the dock to be open",
+                    checked=dock.isFloating,
+                    tip="In a window of its own, or back",
+                )
+            )
             if isinstance(dock.inner, StreamView):
                 self._titles.setdefault(dock.key, dock.windowTitle())
                 self._buttons(dock.key, f"View/{self._titles[dock.key]}", dock.inner)
@@ -57,11 +74,11 @@ class Offers:
         for button in [] if viewer is None else viewer.findChildren(QAbstractButton):
             if not isinstance(button, (QCheckBox, QPushButton)) or not button.text():
                 continue
-            name = _slug(button.objectName() or button.text().partition(",")[0])
+            text = re.sub(r", [\d.]+ σ$", "", button.text())
             self._offer(
                 Action(
-                    f"show.{key}.{name}",
-                    button.text().partition(",")[0],
+                    f"show.{key}.{_slug(button.objectName() or text)}",
+                    text,
                     menu,
                     partial(_press, button),
                     when=partial(_usable, button),
@@ -70,6 +87,16 @@ class Offers:
                     tip=button.toolTip(),
                 )
             )
+
+        if viewer is None:
+            return
+        from matstudio.widgets.histogram import CHOICES, Levels, percentiles_text
+
+        for levels in viewer.findChildren(Levels):
+            for choice in CHOICES:
+                text = "default" if choice is None else percentiles_text(choice)
+                run = partial(_levels, levels, choice)
+                self._offer(Action(f"levels.{key}.{_slug(text)}", f"Levels: {text}", menu, run, tip=_LEVELS))
 
     def _offer(self, action: Action) -> None:
         if action.id not in self._actions:
@@ -86,6 +113,19 @@ def _slug(text: str) -> str:
 def _press(button: QAbstractButton) -> None:
     if isValid(button):
         button.click()
+
+
+def _float(dock: Dock) -> None:
+    dock.setFloating(not dock.isFloating())
+
+
+def _shown(dock: Dock) -> bool:
+    return not dock.isHidden()
+
+
+def _levels(levels: Levels, choice: tuple[float, float] | None) -> None:
+    if isValid(levels):
+        levels.choose(choice)
 
 
 def _usable(button: QAbstractButton) -> bool:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtGui import QDropEvent
-from PySide6.QtWidgets import QMenu, QMessageBox
+from PySide6.QtWidgets import QMessageBox
 
 from matstudio.domain.process import Mode
 from matstudio.ui import dialogs
+from matstudio.ui.actions import Action
 from matstudio.ui.live import Live
 from matstudio.workers.job import Job, State, Work
 
@@ -76,15 +78,16 @@ class Opener(QObject):
         """The files as an instrument."""
         return "replay:" + os.pathsep.join(self._paths)
 
-    def fill(self, menu: QMenu) -> None:
-        """Put the recent files into a menu."""
-        menu.clear()
-        for what in self._window.settings.recent:
+    def actions(self) -> list[Action]:
+        """Opening files, and those that were opened before."""
+        made = [
+            Action("file.open", "Open …", "File", self.ask, "Ctrl+O", tip="Files or a session, in place of the run")
+        ]
+        for i, what in enumerate(self._window.settings.recent, 1):
             paths = what.split(os.pathsep)
-            action = menu.addAction(_names(paths).replace("&", "&&"))
-            action.setToolTip(what)
-            action.triggered.connect(lambda _=False, p=paths: self.open(p))
-        menu.setEnabled(bool(self._window.settings.recent))
+            text = f"Open {_names(paths)}"
+            made.append(Action(f"file.recent.{i}", text, "File/Open recent", partial(self.open, paths), tip=what))
+        return made
 
     def _in_the_way(self) -> str:
         """Why the run must not be ended now, in one line, or "": nor is it while a job has work to lose."""

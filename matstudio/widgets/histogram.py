@@ -136,11 +136,12 @@ class Levels(QWidget):
         now = self._canvas.percentiles if self._canvas.levels_follow else None
         for choice in CHOICES:
             text = "default" if choice is None else percentiles_text(choice)
-            entry = self._menu.addAction(text, lambda choice=choice: self._choose(choice))
+            entry = self._menu.addAction(text, lambda choice=choice: self.choose(choice))
             entry.setCheckable(True)
             entry.setChecked(now == choice if choice is not None else self._canvas.levels_default)
 
-    def _choose(self, choice: tuple[float, float] | None) -> None:
+    def choose(self, choice: tuple[float, float] | None) -> None:
+        """Let the levels follow these percentiles (%) of the frames; None: those that the canvas takes by itself."""
         self._canvas.set_percentiles(choice)
         self._name()
 

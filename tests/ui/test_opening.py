@@ -101,12 +101,13 @@ def test_a_dropped_file_is_opened_when_the_operator_agrees(window: MainWindow, f
     assert window.kept.settings().recent == (str(picture),)
 
 
-def test_recent_files_are_in_the_menu(window: MainWindow, tmp_path: Path):
-    from PySide6.QtWidgets import QMenu
-
-    menu = QMenu()
-    window.opener.fill(menu)
-    assert not menu.isEnabled()
+def test_recent_files_are_in_the_menu(window: MainWindow, monkeypatch):
+    opened: list[list[str]] = []
+    assert [a.id for a in window.opener.actions()] == ["file.open"]
     window.keep(window.settings.opened("/data/a&b.nxs").opened("/data/x.tif:/data/log.csv"))
-    window.opener.fill(menu)
-    assert [a.text() for a in menu.actions()] == ["x.tif and 1 more", "a&&b.nxs"]
+    monkeypatch.setattr(window.opener, "open", opened.append)
+    open_, newest, oldest = window.opener.actions()
+    assert (newest.text, oldest.text) == ("Open x.tif and 1 more", "Open a&b.nxs")
+    assert open_.id == "file.open"
+    newest.run()
+    assert opened == [["/data/x.tif", "/data/log.csv"]]

@@ -147,6 +147,8 @@ def test_every_command_of_the_window_is_in_it(window: MainWindow, fake: FakeRun,
         "model.image.unet",
         "show.image.columns",
         "show.diffraction.log",
+        "levels.image.default",
+        "view.float.image",
         "timeline.zoom_all",
         "view.alarms",
         "jobs.reconstruct",
@@ -156,6 +158,11 @@ def test_every_command_of_the_window_is_in_it(window: MainWindow, fake: FakeRun,
     assert columns.isChecked()
     assert window.actions_.trigger("show.image.columns")
     assert not columns.isChecked()
+    assert window.actions_.trigger("levels.image.min_to_max")
+    assert window._streams.view("image").viewer.canvas.percentiles == (0.0, 100.0)
+    assert window.actions_.trigger("view.float.trends")
+    assert window.docks["Trends"].isFloating()
+    assert window.actions_.trigger("view.float.trends")
     assert window.actions_.trigger("model.image.unet")
     qtbot.waitUntil(lambda: "use" in fake.names(), timeout=3000)
     window.activateWindow()
