@@ -16,7 +16,8 @@ NICE = 5
 
 @dataclass(frozen=True)
 class Done(Generic[T]):
-    """What became of a piece of work: its value, or None and what went wrong in one line; and how long it took."""
+    """What became of a piece of work: its value, or None and what went wrong in one line; and how much time of a
+    processor it took, s."""
 
     value: T | None
     error: str
@@ -53,9 +54,9 @@ class Aside(Generic[T]):
     def _run(self, work: Callable[[], T]) -> None:
         if sys.platform == "linux":  # control and window come first
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
-        start = time.perf_counter()
+        start = time.thread_time()
         try:
             value, error = work(), ""
         except Exception as failure:  # noqa: BLE001  the border of the thread: what goes wrong is shown
             value, error = None, " ".join(f"{type(failure).__name__}: {failure}".split())
-        self._done = Done(value, error, time.perf_counter() - start)
+        self._done = Done(value, error, time.thread_time() - start)

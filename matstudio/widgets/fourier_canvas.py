@@ -42,7 +42,7 @@ class FourierCanvas(ImageCanvas):
             picture: `found.magnitude`, the greatest value of each `pool` pixels a side.
             pool: see there.
         """
-        fresh = self._found is None or [a.units for a in self._found.axes] != [a.units for a in found.axes]
+        fresh = self._found is None or not _alike(self._found.axes, found.axes)
         self._found = found
         row, column = (
             Axis(a.name, a.units, a.scale * pool, a.offset + a.scale * (pool - 1) / 2, n)
@@ -61,11 +61,11 @@ class FourierCanvas(ImageCanvas):
             self.box.setRange(QRectF(QPointF(), size).translated(middle - QPointF(size.width() / 2, size.height() / 2)))
 
     def _calibrate(self, axes: tuple[Axis, Axis]) -> None:
-        """Other axes of the same units leave what is shown where it is, unless that is everything."""
+        """Axes that reach about as far leave what is shown where it is, unless that is everything."""
         before, old = self.box.viewRect(), self._axes
         free = not any(self.box.autoRangeEnabled())
         super()._calibrate(axes)
-        if free and old is not None and [a.units for a in old] == [a.units for a in axes]:
+        if free and old is not None and _alike(old, axes):
             self.box.setRange(before, padding=0)
 
     def read_out(self) -> None:
@@ -103,3 +103,11 @@ class FourierCanvas(ImageCanvas):
         f = math.hypot(fx, fy)
         spacing = f"   d {significant(1 / f)} {reciprocal(row.units)}" if f > 0 else ""
         return f"{sx}, {sy} {row.units}\n|f| {significant(f)} {row.units}{spacing}"
+
+
+def _alike(old: tuple[Axis, Axis], new: tuple[Axis, Axis]) -> bool:
+    """Whether axes have the same units and reach about as far."""
+    return all(
+        a.units == b.units and 0.9 < abs(a.scale * a.size / (b.scale * b.size)) < 1.1
+        for a, b in zip(old, new, strict=True)
+    )

@@ -48,7 +48,7 @@ class ImageTools(Measuring):
         self._asked: Wanted | None = None
         self._aside: Aside[Found] = Aside()
         self.fft, self.profile = FourierCanvas(), LinePlot()
-        self._why, self._over = Line("dim"), Line("dim")
+        self._why = Line("dim")
         self._width = QSpinBox(minimum=1, maximum=WIDEST, value=_START_WIDTH, suffix=" px")
         self._lay_out()
 
@@ -73,6 +73,7 @@ class ImageTools(Measuring):
         self._data, self._unit = data, unit
         if old is not None and old != pair:
             self._carry(old, pair)
+            self._tell(None)  # what was told was of other pixels
         for name, there in ((ROI, self._region), (LINE, self._line)):
             if self.is_on(name) and there is None:
                 self.switch(name, True)
@@ -129,7 +130,7 @@ class ImageTools(Measuring):
         if self._line is not None:
             self._line.set_band(self._across(found.wanted.width) if found.profile is not None else (0.0, 0.0))
         if found.profile is not None and self.is_on(LINE):
-            self._over.set_text(f"{self._unit or 'value'} over {found.profile.units}")
+            self.profile.set_title(f"{self._unit or 'value'} over {found.profile.units}", right=True)
             self.profile.set_line("profile", found.profile.distance, found.profile.values)
         if found.wanted.fourier and self.is_on(FFT):
             self._show_fft(found)
@@ -231,7 +232,9 @@ class ImageTools(Measuring):
         self._width.setToolTip("Width of the line: so many pixels across it are averaged")
         self._width.setAccessibleName("Width of the line in pixels")
         head = QHBoxLayout()
-        head.addWidget(self._over, 1)
+        name = Line("dim")
+        name.set_text("width")
+        head.addWidget(name, 1)
         head.addWidget(self._width)
         below = QVBoxLayout(self._profile_box)
         below.addLayout(head)

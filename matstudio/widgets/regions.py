@@ -58,7 +58,7 @@ class Rectangle(pg.ROI):
         return (float(x), float(y)), (float(x + w), float(y + h))
 
     def paint(self, painter: QPainter, *_: Any) -> None:
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         w, h = self.size()
         for pen in _PENS:

@@ -19,7 +19,7 @@ IMAGE_TOOLS = (
 )
 PLOT_TOOLS = ((ROI, "ROI", "Range: statistics of a part of the curve"),)
 PERIOD_S, TICK_MS = 0.2, 50
-REST = 3.0  # what takes long to measure rests so many times as long: a quarter of a core at most
+REST, LONGEST_REST_S = 3.0, 2.0  # what takes long to measure rests so many times as long: a quarter of a core
 
 
 class ToolStrip(QWidget):
@@ -135,8 +135,8 @@ class Measuring(QWidget):
         return True
 
     def rest(self, seconds: float) -> None:
-        """It took so long: rest in proportion."""
-        self._next = max(self._next, time.monotonic() + REST * seconds)
+        """It took so much of a processor: rest in proportion. (The first time brings libraries with it.)"""
+        self._next = max(self._next, time.monotonic() + min(REST * seconds, LONGEST_REST_S))
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

@@ -112,6 +112,17 @@ def test_a_powder_pattern_is_measured_as_it_is_and_has_no_line_or_transform(qtbo
     assert told(view, "Region", qtbot) == "0.640 × 0.640 1/Å"
 
 
+def test_a_curve_with_negative_values_is_never_logarithmic(qtbot) -> None:
+    view = viewer(Kind.DIFFRACTION, qtbot)
+    curve = np.sin(np.arange(1000) / 50)
+    view.show_frame(frame(Kind.DIFFRACTION, curve, (Axis("r", "Å", 0.01, 0.0, 1000),), unit="1"))
+    assert not view._log.isEnabled()
+    assert view.powder.line("pattern")[1] == pytest.approx(curve)
+    view.show_frame(powder())
+    assert view._log.isEnabled()
+    assert view.powder.line("pattern")[1].max() < 3
+
+
 def test_the_columns_of_the_diffraction_viewer_fit_its_dock(qtbot, qapp) -> None:
     apply(qapp, Theme.DARK)
     view = viewer(Kind.DIFFRACTION, qtbot, (548, 228))

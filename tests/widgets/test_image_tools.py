@@ -217,6 +217,9 @@ def test_it_is_measured_five_times_a_second_at_most_and_less_where_it_takes_long
     assert not tools.due()
     now[0] += 0.2
     assert tools.due()
+    tools.rest(60.0)
+    now[0] += 2.1
+    assert tools.due()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (50, 1), (2, 3)])
@@ -343,3 +346,22 @@ def test_a_strip_switches_tools_and_asks(qtbot) -> None:
     save = strip.layout().itemAt(1).widget()
     save.menu().actions()[0].trigger()
     assert seen == [(ROI, True), "picture"]
+
+
+def test_a_transform_keeps_its_zoom_until_the_pixels_are_of_another_size(bench: Bench) -> None:
+    fft = bench.tools.fft
+    bench.show(RNG.random((64, 64)), axes(64, 64))
+    bench.tools.set_on(FFT, True)
+    bench.bot.waitUntil(lambda: fft.data is not None, timeout=30000)
+    fft.box.setRange(xRange=(0, 1), yRange=(0, 1), padding=0)
+    bench.bot.wait(50)
+    seen = fft.box.viewRange()
+    first = fft.data
+    bench.show(RNG.random((128, 128)), axes(128, 128))
+    bench.bot.waitUntil(lambda: fft.data is not first and fft._found.size == (128, 128), timeout=30000)
+    bench.bot.wait(50)
+    assert np.ravel(fft.box.viewRange()) == pytest.approx(np.ravel(seen), abs=0.02)
+    bench.show(RNG.random((128, 128)), axes(128, 128, scale=0.01))
+    bench.bot.waitUntil(lambda: fft.area().width() > 90, timeout=30000)
+    bench.bot.wait(50)
+    assert fft.box.viewRect().width() > 50

@@ -101,7 +101,7 @@ class Viewer(FrameViewer):
         self._spots.toggled.connect(lambda on: self.canvas.set_layer_visible("spots", on))
         self._indices.toggled.connect(self._index)
         self._axes: tuple[Axis, ...] = ()
-        self._unit = ""
+        self._unit, self._positive = "", True
         self._radial: RadialMean | None = None
         self._last = 0.0
         self._set_log(True)
@@ -160,6 +160,8 @@ class Viewer(FrameViewer):
     def _turn_to(self, frame: Frame) -> None:
         flat = frame.data.ndim == 2
         self._axes, self._unit, self._last = frame.axes, unit_of(frame), 0.0
+        self._positive = flat or not (frame.data < 0).any()
+        self._log.setEnabled(self._positive)
         for widget in (self._levels, self.profile, self._spots, self._indices):
             widget.setVisible(flat)
         for name in ("peaks", "background"):
@@ -185,16 +187,20 @@ class Viewer(FrameViewer):
             self.profile.set_line("profile", self._radial.radius, self._scaled(self._radial(data)))
 
     def _scaled(self, values: np.ndarray) -> np.ndarray:
-        return np.log10(np.maximum(values, 0) + 1.0) if self._log.isChecked() else np.asarray(values, float)
+        return np.log10(np.maximum(values, 0) + 1.0) if self._logarithmic() else np.asarray(values, float)
+
+    def _logarithmic(self) -> bool:
+        """Whether logarithms are drawn; of a curve with negative values (a pair distribution) never."""
+        return self._log.isChecked() and self._positive
 
     def _name_axes(self) -> None:
-        mean = "lg mean" if self._log.isChecked() else "mean"
+        mean = "lg mean" if self._logarithmic() else "mean"
         if self._radial is not None:
             self.profile.set_axes("", "")
             self.profile.set_title(f"{mean} over radius / {self._radial.units}", right=True)
         if len(self._axes) == 1:
             axis = self._axes[0]
-            unit = f"lg({self._unit or 'value'} + 1)" if self._log.isChecked() else self._unit
+            unit = f"lg({self._unit or 'value'} + 1)" if self._logarithmic() else self._unit
             self.powder.set_axes(axis.name, axis.units, "", unit)
 
     def _set_log(self, on: bool) -> None:
