@@ -7,7 +7,6 @@ import json
 import sys
 import tempfile
 from dataclasses import asdict
-from importlib import import_module
 from pathlib import Path
 
 from matstudio.cli.main import CheckFailed, UsageError
@@ -25,11 +24,15 @@ def info(arguments: argparse.Namespace) -> None:
 def simulate(arguments: argparse.Namespace) -> None:
     """Write the signal of a structure as a NeXus file."""
     structure, out = existing(arguments.structure), writable(arguments.out)
+    from matstudio.modalities.base import modalities
     from matstudio.recording.single import write_frame
 
-    module = import_module(f"matstudio.modalities.{arguments.modality}.simulate")
+    known = {kind: m for kind, m in modalities().items() if m.simulate}
+    if arguments.modality not in known:
+        raise UsageError(f"--modality {arguments.modality}: one of {', '.join(known)}")
+    one = known[arguments.modality]
     try:
-        frame = module.simulate(structure)
+        frame = one.load(one.simulate)(structure)
     except Exception as error:  # noqa: BLE001  the border to pymatgen's readers, which raise all kinds
         raise UsageError(f"{structure}: {error}") from None
     write_frame(out, frame)

@@ -12,8 +12,6 @@ from importlib import import_module
 
 from matstudio import __version__
 
-KINDS = ("image", "diffraction", "spectrum")
-
 
 class UsageError(ValueError):
     """Bad usage or bad input; the text is one line."""
@@ -53,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
     info.add_argument("--json", action="store_true")
     simulate = command("simulate", "files:simulate", "the signal that a structure would give")
     simulate.add_argument("structure", metavar="STRUCTURE", help="CIF, POSCAR or any file that pymatgen reads")
-    simulate.add_argument("--modality", choices=KINDS, required=True)
+    simulate.add_argument("--modality", metavar="KIND", required=True, help="image, diffraction, spectrum, ...")
     simulate.add_argument("--out", metavar="FILE.nxs", required=True)
     reconstruct = command("reconstruct", "reconstruct:reconstruct", "run the live models over files or a session")
     reconstruct.add_argument("file", metavar="FILE", nargs="+")
@@ -81,6 +79,10 @@ def parser() -> argparse.ArgumentParser:
     verify = command("verify", "files:verify", "check a recorded session, and mend what a crash left")
     verify.add_argument("session", metavar="SESSION.nxs")
     verify.add_argument("--json", action="store_true")
+    plugins = command("plugins", "plugins:plugins", "what plugins there are, and a switch for each")
+    plugins.add_argument("--off", metavar="NAME", help="leave a plugin out from the next start on")
+    plugins.add_argument("--on", metavar="NAME", help="use it again")
+    plugins.add_argument("--json", action="store_true")
     doctor = command("doctor", "doctor:doctor", "whether this machine has what MatStudio needs")
     doctor.add_argument("--json", action="store_true")
     bench = command("bench", "bench:bench", "measure speed against named peers and limits")

@@ -12,6 +12,7 @@ import threading
 import time
 from pathlib import Path
 
+from matstudio import plugins
 from matstudio.bus import processes
 from matstudio.bus.messages import CommandError
 from matstudio.bus.rundir import LAUNCHER, STATION, STUDIO, Run, current_run
@@ -82,8 +83,9 @@ def _chosen(the_run: Run) -> str:
 
 def _check(arguments: argparse.Namespace) -> None:
     kind, _, rest = arguments.instrument.partition(":")
-    if kind not in ("twin", "replay") or (kind == "replay") != bool(rest):
-        raise UsageError(f"--instrument {arguments.instrument}: twin or replay:FILE")
+    if (kind == "replay") != bool(rest) if kind in ("twin", "replay") else plugins.entry("instrument", kind) is None:
+        others = "".join(f", {name}" for name in plugins.names("instrument"))
+        raise UsageError(f"--instrument {arguments.instrument}: twin{others} or replay:FILE")
     if kind == "replay":
         from matstudio.instruments.replay.material import load
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
+from functools import partial
 
+from matstudio import plugins
 from matstudio.bus import processes
 from matstudio.bus.rundir import DEVICE, Run
+from matstudio.instruments.server import serve_source
+
+log = logging.getLogger(__name__)
 
 
 def body(run: Run, stop: threading.Event) -> None:
@@ -15,14 +21,28 @@ def body(run: Run, stop: threading.Event) -> None:
     Raises:
         ValueError, OSError: there is no such instrument, or its file cannot be read; one line.
     """
-    kind = run.instrument.partition(":")[0]
+    kind, _, argument = run.instrument.partition(":")
     if kind == "twin":
         from matstudio.instruments.twin.server import serve
     elif kind == "replay":
         from matstudio.instruments.replay.server import serve
     else:
-        raise ValueError(f"no instrument {run.instrument!r}: twin or replay:FILE")
+        serve = partial(_serve_plugin, kind, argument)
     serve(run, stop)
+
+
+def _serve_plugin(name: str, argument: str, run: Run, stop: threading.Event) -> None:
+    """Serve an instrument that a plugin brings."""
+    found = plugins.entry("instrument", name)
+    if found is None:
+        raise ValueError(f"no instrument {run.instrument!r}: twin, replay:FILE or one of a plugin in use")
+    plugin, entry = found
+    try:
+        source = plugins.load(plugin, entry.source)(argument, run.clock, run.options)
+    except Exception as error:  # the border to a plugin
+        log.exception("instrument %s", name)
+        raise ValueError(f"{name} of plugin {plugin.name}: {type(error).__name__}: {error}") from None
+    serve_source(run, source, stop)
 
 
 def main() -> int:

@@ -5,7 +5,7 @@ a manifest is read as text, and `load` imports what it names when it is used. Kn
 are for; may import bus and domain only.
 """
 
-from matstudio.plugins.discovery import Plugin, active, entry, found, kinds, load, refresh, user_folder
+from matstudio.plugins.discovery import Plugin, active, entry, found, kinds, load, names, readers, refresh, user_folder
 from matstudio.plugins.manifest import (
     API,
     DockEntry,
@@ -35,7 +35,9 @@ __all__ = [
     "found",
     "kinds",
     "load",
+    "names",
     "parse",
+    "readers",
     "refresh",
     "user_folder",
 ]

@@ -116,12 +116,22 @@ def entry(what: str, name: str) -> tuple[Plugin, Any] | None:
     return _entries().get((what, name))
 
 
+def names(what: str) -> list[str]:
+    """The names of what plugins in use bring of a kind of contribution."""
+    return [name for of, name in _entries() if of == what]
+
+
 def kinds(mode: str = "", dims: int = 0) -> list[str]:
     """The kinds that plugins in use bring: all, or those to which frames of a mode and of so many dimensions belong."""
     entries = [e for _, e in _entries().values() if isinstance(e, ModalityEntry)]
     if mode:
         entries = [e for e in entries if mode.upper() in e.modes and (e.stream is None or len(e.stream.shape) == dims)]
     return [e.kind for e in entries]
+
+
+def readers() -> list[tuple[str, ReaderEntry]]:
+    """The readers that plugins in use bring, with their names."""
+    return [(e.name, e) for _, e in _entries().values() if isinstance(e, ReaderEntry)]
 
 
 def load(plugin: Plugin, path: str) -> Any:

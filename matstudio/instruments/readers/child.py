@@ -11,10 +11,11 @@ import os
 import platform
 import sys
 import traceback
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+PLUGIN = "plugin:"
 _REFUSED = (
     "pickle.find_class",
     "os.system",
@@ -67,6 +68,8 @@ def _import(reader: str) -> None:
     from importlib import import_module
 
     platform.processor()
+    if reader.startswith(PLUGIN):
+        return
     for name in {"hdf5": ("hdf5plugin",), "session": ("hdf5plugin",), "structure": ()}.get(
         reader, (f"rsciio.{reader}",)
     ):
@@ -105,6 +108,8 @@ def read(reader: str, path: Path, folder: Path, max_bytes: int, load: bool) -> l
         signals = hdf5.read_hdf5(path)
     elif reader == "session":
         signals = hdf5.read_session(path)
+    elif reader.startswith(PLUGIN):
+        signals = _of_plugin(reader.removeprefix(PLUGIN), path)
     elif reader == "structure":
         signals = rosetta.read_structure(path)
     else:
@@ -127,6 +132,21 @@ def read(reader: str, path: Path, folder: Path, max_bytes: int, load: bool) -> l
                 np.save(folder / f"{i}.npy", np.ascontiguousarray(data), allow_pickle=False)
         out.append(told | {"shape": [int(n) for n in signal.data.shape], "dtype": dtype.str})
     return out
+
+
+def _of_plugin(name: str, path: Path) -> list[Any]:
+    """What a plugin's reader makes of the file."""
+    from matstudio import plugins
+    from matstudio.instruments.readers.signal import Signal
+
+    found = plugins.entry("reader", name)
+    if found is None:
+        raise ValueError("its plugin is not in use")
+    plugin, entry = found
+    signals = list(plugins.load(plugin, entry.read)(path))
+    if not signals or not all(isinstance(s, Signal) for s in signals):
+        raise ValueError(f"plugin {plugin.name} gives no signals")
+    return [replace(s, reader=s.reader or f"plugin {plugin.name}") for s in signals]
 
 
 def _finite(data: Any) -> dict[str, Any]:

@@ -86,6 +86,8 @@ def _facts(block: Block, **more: Any) -> dict[str, Any]:
     facts: dict[str, Any] = {"header": [line[:200] for line in block.header[:40]]} if block.header else {}
     if block.left_out:
         facts["left_out_lines"] = block.left_out
+    if block.parted:
+        facts["warnings"] = [f"{block.parted} lines whose two columns run into each other were parted"]
     return facts | more
 
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import lzma
 import re
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
-from matstudio.instruments.readers import arrays, columns, heater, powder, xdi, xrf
-from matstudio.instruments.readers.guard import read_guarded
+from matstudio import plugins
+from matstudio.instruments.readers import arrays, columns, heater, packed, powder, rheed, xdi, xrf
+from matstudio.instruments.readers.guard import PLUGIN, read_guarded
 from matstudio.instruments.readers.rosetta import BY_ENDING
 from matstudio.instruments.readers.signal import ReaderError, Signal
 from matstudio.instruments.readers.text import read_text
 
 _HEAD = 8192
+PACKED = "packed"
 _OWN: dict[str, Callable[[Path], list[Signal]]] = {
     "athena": xdi.read_athena,
     "brml": powder.read_brml,
@@ -27,6 +32,7 @@ _OWN: dict[str, Callable[[Path], list[Signal]]] = {
     "npz": arrays.read_npz,
     "picture": arrays.read_picture,
     "rasx": powder.read_rasx,
+    "rheed": rheed.read_ksa,
     "spe": xrf.read_spe,
     "xdi": xdi.read_xdi,
     "xrdml": powder.read_xrdml,
@@ -96,12 +102,21 @@ def _read(path: Path, reader: str, load: bool) -> list[Signal]:
     own = _OWN.get(reader)
     if own is not None:
         return own(path)
+    if reader == PACKED:
+        return packed.read_packed(path, lambda inner: _unpacked(inner, load))
     try:
         return read_guarded(path, reader, load=load)
     except ReaderError as error:
         if reader == "tiff" and "imagecodecs" in str(error):  # compressed in a way that Pillow knows
             return arrays.read_picture(path)
         raise
+
+
+def _unpacked(path: Path, load: bool) -> list[Signal]:
+    reader = identify(path)
+    if reader == PACKED:
+        raise ReaderError(path, "is packed once more; unpack it first")
+    return _read(path, reader, load)
 
 
 def _counted(signal: Signal) -> Signal:
@@ -114,7 +129,7 @@ def _counted(signal: Signal) -> Signal:
 
 
 def identify(path: Path) -> str:
-    """The reader of a file: one of our own, "hdf5", "structure", or a module of rsciio.
+    """The reader of a file: one of our own, "hdf5", "structure", "packed", a module of rsciio, or "plugin:NAME".
 
     Raises:
         ReaderError: empty, pickled, or of no known kind.
@@ -127,13 +142,22 @@ def identify(path: Path) -> str:
     ending = path.suffix.lower().lstrip(".")
     if re.match(rb"\x80[\x02-\x05]", head) or (head[:1] in b"(c" and b"\nq" in head and b"p0\n" in head):
         raise ReaderError(path, "a Python pickle; nothing is ever unpickled")
+    for name, entry in plugins.readers():
+        ours = ending in BY_ENDING or ending in _OWN
+        if (entry.magic and head.startswith(bytes.fromhex(entry.magic))) or (ending in entry.endings and not ours):
+            return f"{PLUGIN}{name}"
     for magic, reader in _MAGIC:
         if head.startswith(magic):
             return reader
     if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
         return _in_zip(path)
-    if head[:2] == b"\x1f\x8b" or head[:3] == b"BZh":
-        return _packed(path)
+    opened = packed.opener(head)
+    if opened is not None:
+        return _packed(path, opened)
+    if head[257:262] == b"ustar":
+        return PACKED
+    if head[39:44] == b"KSA00":
+        return "rheed"
     if head[:3] == b"BM6" or (head[:2] == b"BM" and ending in ("bmp", "dib")):
         return "picture"
     if head[208:212] == b"MAP " or (ending in ("mrc", "map") and size > 1024 and b"\0" in head[:64]):
@@ -142,8 +166,6 @@ def identify(path: Path) -> str:
         return "digitalmicrograph"
     if _is_text(head):
         return _in_text(path, head, ending)
-    if b"KSA00J" in head[:64]:
-        raise ReaderError(path, "a RHEED image of a KSA-400 system: no reader knows it")
     if ending in BY_ENDING:
         return BY_ENDING[ending]
     raise ReaderError(path, f"no reader knows it: {size} bytes that begin with {head[:8].hex(' ')}")
@@ -182,24 +204,17 @@ def _in_zip(path: Path) -> str:
     raise ReaderError(path, f"a zip file of {len(names)} files, of no known format; unpack it first")
 
 
-def _packed(path: Path) -> str:
-    import bz2
-    import gzip
-
-    with open(path, "rb") as file:
-        opened = gzip.open if file.read(2) == b"\x1f\x8b" else bz2.open
+def _packed(path: Path, opened: Callable[[Path], IO[bytes]]) -> str:
     try:
         with opened(path) as file:
             head = file.read(1024)
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
         raise ReaderError(path, f"damaged: {error}") from None
     if b"# Athena project file" in head[:200]:
         return "athena"
-    if head[208:212] == b"MAP ":
+    if head[208:212] == b"MAP " and path.suffix.lower() in (".gz", ".bz2"):
         return "mrc"
-    if head[257:262] == b"ustar":
-        raise ReaderError(path, "a packed tar archive; unpack it first")
-    raise ReaderError(path, "a packed file of no known format; unpack it first")
+    return PACKED
 
 
 def _in_text(path: Path, head: bytes, ending: str) -> str:

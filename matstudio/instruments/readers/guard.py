@@ -17,6 +17,7 @@ from matstudio.domain.frame import Axis, kind_named
 from matstudio.instruments.readers.signal import ReaderError, Signal
 
 MAX_BYTES = 2**30
+PLUGIN = "plugin:"
 CPU_S, WALL_S = 8, 25  # for a file of up to 100 MB; a second more for every 20 MB above
 LOW, BACKGROUND = 10, 10  # at this niceness it may take so many times longer by the clock
 
@@ -32,9 +33,10 @@ class Unloaded:
 
 
 def read_guarded(path: Path, reader: str, *, load: bool) -> list[Signal]:
-    """The signals of a file, read in a child process by "hdf5", "session", "structure" or a module of rsciio.
+    """The signals of a file, read in a child process.
 
     Args:
+        reader: "hdf5", "session", "structure", a module of rsciio, or "plugin:NAME".
         load: whether the data comes, too; else `data` has only a shape and a type.
 
     Raises:

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from matstudio.domain.frame import Axis
+from matstudio.instruments.readers import pdcif
 from matstudio.instruments.readers.signal import ReaderError, Signal, axis, coordinates, find_fact, kind_of
+from matstudio.instruments.readers.text import read_text
 
 # By ending, where the content does not tell; netCDF evaluates text of the file, so it is not among them.
 BY_ENDING = {
@@ -200,13 +202,20 @@ def _quantity(facts: dict[str, Any], dtype: np.dtype) -> tuple[str, str]:
 
 
 def read_structure(path: Path) -> list[Signal]:
-    """The structure of a CIF or VASP file (pymatgen); `data` are the Cartesian positions in Å."""
+    """The structure of a CIF or VASP file (pymatgen); `data` are the Cartesian positions in Å. A CIF may hold powder
+    patterns as well, or nothing else."""
     from pymatgen.core import Structure
 
+    curves: list[Signal] = []
     if path.suffix.lower() in (".cif", ".mcif"):
-        from pymatgen.io.cif import CifParser
+        from pymatgen.io.cif import CifFile, CifParser
 
-        found = CifParser(str(path), occupancy_tolerance=1.05).parse_structures(primitive=False)
+        text = pdcif.old_names(read_text(path))
+        blocks = {name: block.data for name, block in CifFile.from_str(text).data.items()}
+        curves = pdcif.patterns(path, blocks)
+        if curves and not any("_atom_site_fract_x" in block for block in blocks.values()):
+            return curves
+        found = CifParser.from_str(text, occupancy_tolerance=1.05).parse_structures(primitive=False)
     else:
         from pymatgen.io.vasp import Poscar
 
@@ -244,4 +253,4 @@ def read_structure(path: Path) -> list[Signal]:
         )
     if not signals:
         raise ReaderError(path, "holds no structure")
-    return signals
+    return signals + curves

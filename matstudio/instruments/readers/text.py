@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,7 @@ class Block:
         values: (rows, columns).
         line: number of its first line, from 1.
         left_out: lines behind it that are no part of it.
+        parted: lines whose two columns ran into each other.
     """
 
     header: tuple[str, ...]
@@ -35,6 +37,7 @@ class Block:
     values: np.ndarray
     line: int
     left_out: int
+    parted: int = 0
 
 
 def read_text(path: Path, raw: bytes | None = None) -> str:
@@ -76,6 +79,7 @@ def find_block(path: Path, text: str, *, columns: int = 1) -> Block:
     numbered = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
     where, lines = [n for n, _ in numbered], [line for _, line in numbered]
     rows = [numbers(line) for line in lines]
+    parted = _part(rows, lines)
     best = (0, 0)
     start = 0
     for i in range(len(rows) + 1):
@@ -100,7 +104,32 @@ def find_block(path: Path, text: str, *, columns: int = 1) -> Block:
         np.array(rows[first:end], float),
         where[first],
         len(rest),
+        parted,
     )
+
+
+def _part(rows: list[list[float] | None], lines: list[str]) -> int:
+    """Part lines such as "28.607512067" in a table of two columns whose first number nearly always ends at the same
+    place of the line, where that gives a number between those of the lines around it; how many there were."""
+    whole = [i for i, row in enumerate(rows) if row is not None and len(row) == 2]
+    ends = Counter(len(lines[i]) - len(lines[i].lstrip()) + len(lines[i].split()[0]) for i in whole)
+    end, share = ends.most_common(1)[0] if ends else (0, 0)
+    if len(whole) < 20 or share < 0.95 * len(whole):
+        return 0
+    x = [(rows[i] or [])[0] for i in whole]
+    places, step = np.arange(len(rows)), (x[-1] - x[0]) / (whole[-1] - whole[0])
+    expected = np.interp(places, whole, x) + step * np.maximum(places - whole[-1], 0)
+    count = 0
+    for i in range(whole[0], len(rows)):
+        if rows[i] is None or len(rows[i] or ()) != 1 or not lines[i][end - 1 : end + 1].isdigit():
+            continue
+        parts = numbers(lines[i][:end]), numbers(lines[i][end:])
+        if all(p is not None and len(p) == 1 for p in parts):
+            row = [(p or [])[0] for p in parts]
+            if abs(row[0] - expected[i]) < abs(step) / 2:
+                rows[i] = row
+                count += 1
+    return count
 
 
 def _labels(header: list[str], width: int) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -30,20 +31,23 @@ def _symbols() -> frozenset[str]:
 def read_xdi(path: Path) -> list[Signal]:
     """Every column of an XDI file against its first one; the absorption first, computed from the currents if need be.
 
-    What the standard calls a warning stands in the metadata's "warnings".
+    What the standard calls a warning stands in the metadata's "warnings". So does what it calls an error where the
+    rest of the file is sound: no "# XDI/" in its first line, and up to one row in ten that is left out because it is
+    uneven or holds something else than numbers.
 
     Raises:
-        ReaderError: what the standard calls an error: a malformed field, an uneven table, a value that is no number.
+        ReaderError: a malformed field, no table, more rows that are wrong, or a last one, where the file breaks off.
     """
     lines = read_text(path).splitlines()
-    if not lines or not re.match(r"#\s*XDI/\d", lines[0]):
-        raise ReaderError(path, "line 1: not '# XDI/VERSION'")
     fields: dict[str, str] = {}
     comments, warnings = [], []
     in_comments = ended = False
-    rows: list[list[float]] = []
+    rows: list[tuple[int, str]] = []
     ignored = 0
-    for n, line in enumerate(lines[1:], 2):
+    named = bool(lines and re.match(r"#\s*XDI/\d", lines[0]))
+    if not named:
+        warnings.append("line 1 is not '# XDI/VERSION'")
+    for n, line in enumerate(lines[named:], 1 + named):
         text = line.strip()
         if not text:
             continue
@@ -65,28 +69,48 @@ def read_xdi(path: Path) -> list[Signal]:
         elif text[0] in "!;%*" or (text[0].isalpha() and not rows and not ended):
             ignored += 1
         else:
-            rows.append(_row(path, n, text, len(rows[0]) if rows else None))
+            rows.append((n, text))
     if ignored:
         warnings.append(f"{ignored} lines that begin with an unknown comment mark")
-    if not rows:
-        raise ReaderError(path, "no data table")
+    if not named and not any(k.startswith(("column.", "element.")) for k in fields):
+        raise ReaderError(path, "line 1: not '# XDI/VERSION'")
     if not ended:
         warnings.append("no line of dashes behind the header")
+    return _signals(path, fields, comments, warnings, _table(path, rows, warnings))
+
+
+def _table(path: Path, rows: list[tuple[int, str]], warnings: list[str]) -> np.ndarray:
+    """The rows of the data table, (rows, columns); a few that are wrong are left out, with a warning each."""
     if len(rows) < 2:
-        raise ReaderError(path, "a data table of one row")
-    return _signals(path, fields, comments, warnings, np.array(rows))
+        raise ReaderError(path, "a data table of one row" if rows else "no data table")
+    widths = Counter(len(_words(text)) for _, text in rows)
+    width = widths.most_common(1)[0][0]
+    found, wrong = [], []
+    for n, text in rows:
+        try:
+            found.append(_row(path, n, text, width))
+        except ReaderError as error:
+            wrong.append(error)
+            if len(wrong) > len(rows) // 10 or n == rows[-1][0]:
+                raise
+    warnings += [f"{str(error).removeprefix(f'{path}: ')}: left out" for error in wrong]
+    return np.array(found)
 
 
-def _row(path: Path, n: int, text: str, width: int | None) -> list[float]:
+def _words(text: str) -> list[str]:
+    return re.split(r"[\s,]+", text.split("#")[0].strip())
+
+
+def _row(path: Path, n: int, text: str, width: int) -> list[float]:
     row = []
-    for word in re.split(r"[\s,]+", text.split("#")[0].strip()):
+    for word in _words(text):
         try:
             row.append(float(word))
         except ValueError:
             raise ReaderError(path, f"line {n}: {word[:40]!r} is not a number") from None
         if not np.isfinite(row[-1]):
             raise ReaderError(path, f"line {n}: {word} in the data table")
-    if width is not None and len(row) != width:
+    if len(row) != width:
         raise ReaderError(path, f"line {n}: {len(row)} columns where the table has {width}")
     return row
 

@@ -148,8 +148,8 @@ class Fit:
         return [i for i in active if counts[i] >= STRONG * sum(counts.values())]
 
     def _judge(self) -> None:
-        """Let the misfit be as large as it must be for the fit to be as good as counting allows. Lines and background of
-        and background are not quite what is drawn of them here, which must not pass for faint elements."""
+        """Let the misfit be as large as it must be for the fit to be as good as counting allows: a detector's lines and
+        background are not quite as they are drawn here, and what is left must not pass for faint elements."""
         rest = (self._counts - self.model)[self._used]
         for self.misfit in _MISFITS:
             if float(np.mean((rest * self._weight()) ** 2)) < _GOOD:

@@ -1,0 +1,3 @@
+"""Raises on import."""
+
+raise RuntimeError("no library of that name\non this machine")
