@@ -71,23 +71,17 @@ class Actions:
         self._window: QWidget | None = None
         self._menus: dict[str, QMenu] = {}
 
-    def add(self, action: Action) -> None:
-        """Register an action.
+    def add(self, *actions: Action) -> None:
+        """Register actions.
 
         Raises:
-            ValueError: its id or shortcut is taken, or its menu is unknown.
+            ValueError: the id or shortcut of one is taken, or its menu is unknown; those before it are registered.
         """
-        if action.id in self._actions:
-            raise ValueError(f"action {action.id!r} is there already")
-        if action.menu.partition("/")[0] not in MENUS:
-            raise ValueError(f"action {action.id!r}: no menu {action.menu!r}")
-        for other in self._actions.values():
-            if action.shortcut and action.shortcut == other.shortcut:
-                raise ValueError(f"action {action.id!r}: {action.shortcut} is the shortcut of {other.id!r}")
-        self._actions[action.id] = action
-        if self._window is not None:
-            self._place(action, self._window)
-        self._settle()
+        try:
+            for action in actions:
+                self._add(action)
+        finally:
+            self._settle()
 
     def remove(self, id: str) -> None:
         """Take an action out of the register and out of its menu."""
@@ -161,6 +155,18 @@ class Actions:
             qt.setEnabled(action.when())
             if action.checked is not None:
                 qt.setChecked(action.checked())
+
+    def _add(self, action: Action) -> None:
+        if action.id in self._actions:
+            raise ValueError(f"action {action.id!r} is there already")
+        if action.menu.partition("/")[0] not in MENUS:
+            raise ValueError(f"action {action.id!r}: no menu {action.menu!r}")
+        for other in self._actions.values():
+            if action.shortcut and action.shortcut == other.shortcut:
+                raise ValueError(f"action {action.id!r}: {action.shortcut} is the shortcut of {other.id!r}")
+        self._actions[action.id] = action
+        if self._window is not None:
+            self._place(action, self._window)
 
     def _menu(self, path: str) -> QMenu:
         if path not in self._menus:

@@ -25,8 +25,7 @@ KEYS = {"take_over": "F2", "halt": "Ctrl+Shift+H"}
 def build(window: MainWindow, more: Sequence[Action] = ()) -> Actions:
     """Every action of a window, and `more` that its parts bring."""
     actions = Actions()
-    for action in (*_file(window), *_view(window), *_control(window), *_record(window), *more):
-        actions.add(action)
+    actions.add(*_file(window), *_view(window), *_control(window), *_record(window), *more)
     return actions
 
 

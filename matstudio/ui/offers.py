@@ -36,6 +36,7 @@ class Offers:
     ) -> None:
         self._actions, self._live, self._docks, self._choose = actions, live, docks, choose
         self._titles: dict[str, str] = {}
+        self._new: dict[str, Action] = {}
 
     def update(self) -> None:
         """Look again."""
@@ -67,6 +68,9 @@ class Offers:
             if isinstance(dock.inner, StreamView):
                 self._titles.setdefault(dock.key, dock.windowTitle())
                 self._buttons(dock.key, f"View/{self._titles[dock.key]}", dock.inner)
+        new, self._new = self._new, {}
+        if new:
+            self._actions.add(*new.values())
 
     def _buttons(self, key: str, menu: str, view: StreamView) -> None:
         """The switches and buttons of a viewer that have a text."""
@@ -100,7 +104,7 @@ class Offers:
 
     def _offer(self, action: Action) -> None:
         if action.id not in self._actions:
-            self._actions.add(action)
+            self._new.setdefault(action.id, action)
 
     def _runs(self, stream: str, name: str) -> bool:
         return (self._live.models.get(stream) or {}).get("model") == name
