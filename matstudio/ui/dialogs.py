@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -24,11 +25,15 @@ def line(
 
 
 def save_as(parent: QWidget, title: str, start: Path, kind: str, done: Callable[[Path], object]) -> QFileDialog:
-    """Ask for a file to write; `kind` as "NeXus (*.nxs)"."""
+    """Ask for a file to write; `kind` as "NeXus (*.nxs)", several joined with ";;".
+
+    A name without an ending gets that of the kind that is chosen.
+    """
     dialog = QFileDialog(parent, title, str(start.parent), kind)
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
     dialog.setDefaultSuffix(start.suffix.removeprefix("."))
     dialog.selectFile(start.name)
+    dialog.filterSelected.connect(lambda chosen: dialog.setDefaultSuffix(re.findall(r"\*\.(\w+)", chosen)[0]))
     dialog.fileSelected.connect(lambda path: done(Path(path)))
     return _show(dialog)
 

@@ -99,6 +99,17 @@ def test_the_frame_is_saved_as_it_was_when_asked_and_opens_again(bench: Bench) -
     assert file_name(FRAME) == "twin_haadf_000012"
 
 
+def test_a_name_without_ending_gets_that_of_the_kind_chosen(bench: Bench) -> None:
+    bench.view.show_frame(FRAME)
+    bench.actions["tools.data.image"].run()
+    (dialog,) = bench.view.findChildren(QFileDialog)
+    assert dialog.nameFilters() == ["NeXus (*.nxs)", "TIFF (*.tif)", "NumPy (*.npy)"]
+    assert dialog.defaultSuffix() == "nxs"
+    dialog.filterSelected.emit("TIFF (*.tif)")
+    assert dialog.defaultSuffix() == "tif"
+    dialog.close()
+
+
 def test_what_cannot_be_saved_is_one_line(bench: Bench) -> None:
     bench.tools.ask(bench.view, "data")
     assert bench.told == [("nothing is shown yet", "caution")]
