@@ -10,7 +10,7 @@ import numpy as np
 from matstudio.domain.frame import Axis
 
 LARGEST = 2048
-"""Of a frame that is larger the middle so many pixels are transformed: 60 ms of one core."""
+"""Of a frame that is larger the middle so many pixels are transformed."""
 SMALLEST = 4
 
 
