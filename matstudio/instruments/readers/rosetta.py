@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -215,7 +216,13 @@ def read_structure(path: Path) -> list[Signal]:
         curves = pdcif.patterns(path, blocks)
         if curves and not any("_atom_site_fract_x" in block for block in blocks.values()):
             return curves
-        found = CifParser.from_str(text, occupancy_tolerance=1.05).parse_structures(primitive=False)
+        try:
+            found = CifParser.from_str(text, occupancy_tolerance=1.05).parse_structures(primitive=False)
+        except ValueError as error:
+            if not curves:
+                raise
+            note = {"warnings": [f"its structure cannot be read: {error}"]}
+            return [replace(c, metadata=dict(c.metadata) | note) for c in curves]
     else:
         from pymatgen.io.vasp import Poscar
 

@@ -118,9 +118,10 @@ def _part(rows: list[list[float] | None], lines: list[str]) -> int:
         return 0
     x = [(rows[i] or [])[0] for i in whole]
     places, step = np.arange(len(rows)), (x[-1] - x[0]) / (whole[-1] - whole[0])
-    expected = np.interp(places, whole, x) + step * np.maximum(places - whole[-1], 0)
+    outside = places - np.clip(places, whole[0], whole[-1])
+    expected = np.interp(places, whole, x) + step * outside
     count = 0
-    for i in range(whole[0], len(rows)):
+    for i in range(len(rows)):
         if rows[i] is None or len(rows[i] or ()) != 1 or not lines[i][end - 1 : end + 1].isdigit():
             continue
         parts = numbers(lines[i][:end]), numbers(lines[i][end:])
