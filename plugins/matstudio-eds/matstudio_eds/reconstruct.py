@@ -70,7 +70,7 @@ def _templates(beam_keV: float, low: float, high: float, n: int) -> tuple[list[t
 
 
 class Fit:
-    """A spectrum as a sum of elements' lines and a background of four smooth parts, by weighted least squares in which
+    """A spectrum as a sum of elements' lines and a background of five smooth parts, by weighted least squares in which
     no line is negative; weights from the fit itself, which for counts is the maximum-likelihood answer.
 
     Args:
@@ -82,7 +82,7 @@ class Fit:
         self.names, self._lines = _templates(beam_keV, float(energy[0]), float(energy[-1]), len(energy))
         self._used = energy >= LEAST_EV
         keV = np.maximum(energy, LEAST_EV) / 1000
-        smooth = efficiency(energy) * np.array([keV**p for p in (-1.0, 0.0, 1.0, -2.0)])
+        smooth = np.array([*(efficiency(energy) * keV**p for p in (-1.0, 0.0, 1.0, -2.0)), np.ones(len(energy))])
         self._smooth = smooth / smooth[:, self._used].max(axis=1, keepdims=True)
         self.shift = np.zeros(2)  # eV, and eV per keV
         self.shift_sigma = math.nan  # eV, at 8 keV
