@@ -12,7 +12,8 @@ import sys
 
 from matstudio.bus import processes
 
-NICE = 10
+NICE = 7
+"""A third of the share of the model host, a fifth of that of any other session, where every core is busy."""
 
 
 def main() -> None:

@@ -51,6 +51,7 @@ class JobsControl(QObject):
         self._dialog: ReconstructDialog | None = None
         self.jobs.changed.connect(self._changed)
         self.view.cancel.connect(self.jobs.cancel)
+        self.view.again.connect(self.again)
         self.view.open.connect(self.open)
         self.view.folder.connect(self.show_folder)
         self.view.clear.connect(self.clear)
@@ -101,6 +102,12 @@ class JobsControl(QObject):
         self.jobs.forget()
         self.refresh()
 
+    def again(self, id: int) -> None:
+        """Go on with a job that was cut short."""
+        job = self.jobs.job(id)
+        if job is not None and job.work.again is not None:
+            self.start(job.work.again())
+
     def open(self, id: int) -> None:
         """Open the result of a job in the window."""
         path = self._result(id)
@@ -131,6 +138,14 @@ class JobsControl(QObject):
                 when=lambda: self._active() > 0,
                 needs="a job under way",
                 tip="It keeps what it has done",
+            ),
+            Action(
+                "jobs.again",
+                "Go on with the newest job that was cut short",
+                MENU,
+                lambda: self.again(self._cut_short()),
+                when=lambda: self._cut_short() > 0,
+                needs="a job that was cut short",
             ),
             Action(
                 "jobs.open",
@@ -170,6 +185,10 @@ class JobsControl(QObject):
     def _active(self) -> int:
         """Number of the job that was begun first of those not over; 0: none."""
         return next((job.id for job in reversed(self.jobs.active) if present.row(job, 0.0).cancel), 0)
+
+    def _cut_short(self) -> int:
+        """Number of the newest job that can be gone on with; 0: none."""
+        return next((job.id for job in self.jobs.jobs if present.row(job, 0.0).again), 0)
 
     def _newest(self, *, opens: bool = False) -> int:
         """Number of the newest job with a result; 0: none."""

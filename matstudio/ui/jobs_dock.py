@@ -24,6 +24,7 @@ class JobRow(QFrame):
     """One job."""
 
     cancel = Signal(int)
+    again = Signal(int)
     open = Signal(int)
     folder = Signal(int)
 
@@ -51,6 +52,8 @@ class JobRow(QFrame):
         self._buttons = {}
         for name, tip, signal in (
             ("Cancel", "Interrupt it; it keeps what it has done", self.cancel),
+            ("Kill", "End it at once", self.cancel),
+            ("Go on", "Begin it again where it was cut short", self.again),
             ("Open result", "Open the file that it has written", self.open),
             ("Show folder", "Show the folder of the file that it has written", self.folder),
         ):
@@ -64,8 +67,7 @@ class JobRow(QFrame):
         grid.addWidget(self._bar, 0, 2)
         grid.addWidget(self._count, 0, 3)
         grid.addWidget(self._time, 0, 4)
-        wide = [b.sizeHint().width() for b in self._buttons.values()]
-        end.setFixedWidth(wide[1] + wide[2] + 4)
+        end.setFixedWidth(sum(self._buttons[n].sizeHint().width() + 4 for n in ("Go on", "Open result", "Show folder")))
         grid.addWidget(end, 0, 5)
         grid.addWidget(self._line, 1, 1, 1, 4)
         for column, stretch in ((1, 5), (2, 3), (3, 3)):
@@ -82,11 +84,11 @@ class JobRow(QFrame):
         self._time.set_text(r.time)
         self._line.set_text(r.line, dim=not r.level)
         self._line.setVisible(bool(r.line))
-        for name, there in (("Cancel", r.cancel), ("Open result", r.open), ("Show folder", r.folder)):
+        for name, there in zip(self._buttons, (r.cancel, r.kill, r.again, r.open, r.folder), strict=True):
             self._buttons[name].setVisible(there)
 
     def button(self, name: str) -> QPushButton:
-        """ "Cancel", "Open result" or "Show folder"."""
+        """ "Cancel", "Kill", "Go on", "Open result" or "Show folder"."""
         return self._buttons[name]
 
     def texts(self) -> str:
@@ -99,6 +101,7 @@ class JobsView(QWidget):
     """Draws the rows; tells the number of the job of which a button was pressed."""
 
     cancel = Signal(int)
+    again = Signal(int)
     open = Signal(int)
     folder = Signal(int)
     new = Signal()
@@ -137,11 +140,11 @@ class JobsView(QWidget):
     def show_jobs(self, rows: Sequence[Row]) -> None:
         """Show a row for each job, in this order."""
         self._empty.setText("" if rows else "What runs in the background stands here: reconstructions, files written")
-        self._clear.setEnabled(any(not r.cancel for r in rows))
+        self._clear.setEnabled(any(not (r.cancel or r.kill) for r in rows))
         while len(self._rows) < len(rows):
             made = JobRow()
-            for signal, wanted in ((made.cancel, self.cancel), (made.open, self.open), (made.folder, self.folder)):
-                signal.connect(wanted)
+            for name in ("cancel", "again", "open", "folder"):
+                getattr(made, name).connect(getattr(self, name))
             self._list.insertWidget(len(self._rows), made)
             self._rows.append(made)
         while len(self._rows) > len(rows):

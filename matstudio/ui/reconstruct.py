@@ -77,7 +77,7 @@ class ReconstructDialog(QDialog):
         out.addWidget(self._out, 1)
         out.addWidget(choose)
         self._every = QCheckBox("every frame, not only those that were analysed live")
-        self._resume = QCheckBox("go on with this file, which was cut short")
+        self._resume = QCheckBox("go on with what was begun there and cut short")
         self._resume.toggled.connect(self._check)
         self._why = label("", "dim")
         self._why.setWordWrap(True)
@@ -183,9 +183,8 @@ class ReconstructDialog(QDialog):
 
     def _check(self) -> None:
         choice = self.choice()
-        there = choice.out is not None and choice.out.is_file()
-        self._resume.setEnabled(there)
-        if not there:
+        self._resume.setEnabled(choice.begun)
+        if not choice.begun:
             self._resume.setChecked(False)
         why = choice.refusal()
         self._why.setText(why)

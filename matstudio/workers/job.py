@@ -56,6 +56,7 @@ class Work:
         opens: whether the window can open that file.
         light: whether it is done at once beside the others, because it is short; the others wait for each other.
         limit_s: after how many seconds it is given up.
+        again: makes the work that goes on with this one where it was cut short.
         summary: makes one line of what it wrote to stdout, when it is done; ValueError where that is nonsense.
     """
 
@@ -65,6 +66,7 @@ class Work:
     opens: bool = False
     light: bool = False
     limit_s: float = float("inf")
+    again: Callable[[], Work] | None = None
     summary: Callable[[str], str] | None = None
 
 

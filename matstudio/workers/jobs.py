@@ -25,7 +25,7 @@ from matstudio.workers.job import Event, Job, State, Work
 
 log = logging.getLogger(__name__)
 POLL_S = 0.1
-CANCEL_S, CLOSE_S = 15.0, 5.0
+CANCEL_S, CLOSE_S = 30.0, 5.0
 """How long a job that was interrupted may take to keep what it has done: when it is cancelled, and when the window is
 closed."""
 INTERRUPTED = 130
@@ -92,7 +92,7 @@ class Runner(QThread):
                     if now > give_up:
                         late = f"given up: not over within {self._work.limit_s:g} s"
                     elif now > self._until:
-                        late = "killed: it did not stop when it was interrupted"
+                        late = "killed before it had stopped by itself"
                     if late:
                         break
             finally:
@@ -249,9 +249,13 @@ class Jobs(QObject):
         return id in self._then
 
     def cancel(self, id: int) -> None:
-        """Cancel a job; one that runs is interrupted and keeps what it has done."""
+        """Cancel a job; one that runs is interrupted and keeps what it has done. One that was cancelled already is
+        killed."""
         job = self._jobs.get(id)
-        if job is None or job.state not in (State.WAITING, State.RUNNING):
+        if job is None or job.over:
+            return
+        if job.state is State.STOPPING:
+            self._runners[id].cancel(0.0)
             return
         self._set(job.after(Event.CANCEL, self._now(), ""))
         if id in self._runners:

@@ -47,7 +47,7 @@ def test_a_row_for_each_state():
     )
     assert present.ending(job.after(Event.SUCCEED, 70.0)) == ("reconstruct film.nxs: done", "")
     stopping = job.after(Event.CANCEL, 65.0)
-    assert not present.row(stopping, 65.0).cancel
+    assert (present.row(stopping, 65.0).cancel, present.row(stopping, 65.0).kill) == (False, True)
     assert present.ending(stopping.after(Event.INTERRUPT, 66.0)) == ("reconstruct film.nxs: cancelled", "")
     assert math.isnan(present.row(Job(2, WORK).after(Event.START, 0.0), 3.0).fraction)
     assert present.row(Job(2, WORK).after(Event.START, 0.0), 3.0).time == "for 3.0 s"
@@ -93,8 +93,11 @@ def test_what_cannot_be_begun_is_said_in_words(tmp_path: Path):
     assert again == tmp_path / "film-again.nxs"
     again.touch()
     assert Choice((film,), again).refusal() == "film-again.nxs: exists already"
+    (tmp_path / "film-again.nxs.job").mkdir()
+    assert Choice((film,), again).refusal().startswith("film-again.nxs: was begun already: go on with it")
     assert Choice((film,), again, resume=True).refusal() == ""
-    assert free([film]) == tmp_path / "film-again-2.nxs"
+    (tmp_path / "film-again-2.nxs.job").mkdir()
+    assert free([film]) == tmp_path / "film-again-3.nxs"
     assert free([]) is None
 
 
@@ -112,6 +115,10 @@ def test_the_command_is_that_of_the_command_line(tmp_path: Path):
         str(tmp_path / "o.nxs"),
     )
     assert (arguments.model, arguments.all, arguments.resume, arguments.json) == (["image=unet"], True, True, True)
+    again = work.again().command(tmp_path)
+    assert "--resume" not in again, "nothing was begun"
+    (tmp_path / "o.nxs.job").mkdir()
+    assert "--resume" in work.again().command(tmp_path)
 
 
 @pytest.mark.parametrize("said", ["", "[]", '{"streams": 3}', '{"streams": {"image": {}}}', "nan"])
@@ -121,8 +128,12 @@ def test_nonsense_about_the_streams_is_one_error(said: str):
 
 
 def fake_work(window: MainWindow, tmp_path: Path) -> None:
-    out = tmp_path / "again.nxs"
-    window.jobs.start(Work("reconstruct film.nxs", lambda _: ("-c", FAKE, f"--out={out}"), out, opens=True))
+    window.jobs.start(fake_job(tmp_path / "again.nxs"))
+
+
+def fake_job(out: Path) -> Work:
+    command = ("-c", FAKE, f"--out={out}")
+    return Work("reconstruct film.nxs", lambda _: command, out, opens=True, again=lambda: fake_job(out))
 
 
 def test_a_job_shows_its_progress_is_cancelled_and_its_result_opened(
@@ -147,6 +158,11 @@ def test_a_job_shows_its_progress_is_cancelled_and_its_result_opened(
     qtbot.mouseClick(view.rows()[0].button("Open result"), Qt.MouseButton.LeftButton)
     assert window.actions_.trigger("jobs.open")
     assert opened == [[str(tmp_path / "again.nxs")]] * 2
+    qtbot.mouseClick(view.rows()[0].button("Go on"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "running" in view.rows()[0].texts() and "of 100" in view.rows()[0].texts(), timeout=20_000)
+    assert len(view.rows()) == 2
+    window.actions_.trigger("jobs.cancel")
+    qtbot.waitUntil(lambda: not window.jobs.jobs.active, timeout=10_000)
     (tmp_path / "again.nxs").unlink()
     window.actions_.trigger("jobs.open")
     assert window.toasts.text().endswith("again.nxs: it is not there any more")

@@ -19,7 +19,7 @@ from matstudio.instruments.readers.signal import ReaderError, Signal
 MAX_BYTES = 2**30
 PLUGIN = "plugin:"
 CPU_S, WALL_S = 8, 25  # for a file of up to 100 MB; a second more for every 20 MB above
-LOW, BACKGROUND = 10, 10  # at this niceness it may take so many times longer by the clock
+LOW, BACKGROUND = 7, 10  # at this niceness it may take so many times longer by the clock
 
 
 class Unloaded:

@@ -31,7 +31,9 @@ class Row:
         count: "120 of 800, film.nxs", or "".
         time: how long it took, or will take.
         line: why it failed, or what it said at last; "" where there is nothing to say.
-        cancel, open, folder: whether it can be cancelled, its result be opened, the folder of that be shown.
+        cancel, kill: whether it can be cancelled, or is being cancelled and can be killed.
+        again: whether it was cut short and can be gone on with.
+        open, folder: whether its result can be opened, and the folder of that be shown.
     """
 
     id: int
@@ -43,6 +45,8 @@ class Row:
     time: str
     line: str
     cancel: bool
+    kill: bool
+    again: bool
     open: bool
     folder: bool
 
@@ -65,6 +69,8 @@ def row(job: Job, now: float) -> Row:
         _time(job, now),
         line,
         job.state in (State.WAITING, State.RUNNING),
+        job.state is State.STOPPING,
+        job.state in (State.FAILED, State.CANCELLED) and job.work.again is not None,
         job.over and job.written and job.work.opens,
         job.over and job.written,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from matstudio.workers.job import Work
@@ -38,7 +38,7 @@ class Choice:
         out: to be written; of several files the others go to NAME-2 and so on.
         models: stream -> name of the model, `DEFAULT` where nothing was chosen.
         every: analyse every frame, not only those that were analysed live.
-        resume: go on with `out`, which was cut short.
+        resume: go on with what was begun there and cut short.
     """
 
     files: tuple[Path, ...] = ()
@@ -46,6 +46,11 @@ class Choice:
     models: Mapping[str, str] = field(default_factory=dict)
     every: bool = False
     resume: bool = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether something was begun there that can be gone on with."""
+        return self.out is not None and _kept(self.out).is_dir()
 
     def refusal(self) -> str:
         """Why it cannot be begun, in words, or ""."""
@@ -59,9 +64,9 @@ class Choice:
             return f"{self.out.name}: is read, and cannot be written"
         if not self.out.parent.is_dir():
             return f"{self.out.parent}: no such folder"
-        if self.out.exists() and not self.resume:
-            return f"{self.out.name}: exists already"
-        return ""
+        if self.begun:
+            return "" if self.resume else f"{self.out.name}: was begun already: go on with it, or choose another name"
+        return f"{self.out.name}: exists already" if self.out.exists() else ""
 
     def work(self) -> Work:
         """The job."""
@@ -70,7 +75,13 @@ class Choice:
         options = [f"--model={stream}={name}" for stream, name in self.models.items() if name != DEFAULT]
         options += ["--all"] * self.every + ["--resume"] * self.resume
         command = ("-m", "matstudio", "reconstruct", "--json", f"--out={self.out}", *options, "--")
-        return Work(title, lambda _: (*command, *map(str, self.files)), self.out, opens=True, summary=summary)
+        return Work(
+            title, lambda _: (*command, *map(str, self.files)), self.out, True, again=self._again, summary=summary
+        )
+
+    def _again(self) -> Work:
+        """The job that goes on with this one."""
+        return replace(self, resume=self.begun).work()
 
 
 def streams(said: str) -> tuple[Stream, ...]:
@@ -116,4 +127,10 @@ def free(files: Sequence[Path]) -> Path | None:
         return None
     first = files[0]
     names = (f"{first.stem}-again{SUFFIX}", *(f"{first.stem}-again-{n}{SUFFIX}" for n in range(2, 1000)))
-    return next((path for name in names if not (path := first.with_name(name)).exists()), None)
+    paths = (first.with_name(name) for name in names)
+    return next((path for path in paths if not path.exists() and not _kept(path).exists()), None)
+
+
+def _kept(out: Path) -> Path:
+    """Where `matstudio reconstruct` keeps what it has done."""
+    return out.with_name(f"{out.name}.job")
