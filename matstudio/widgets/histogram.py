@@ -16,6 +16,7 @@ from matstudio.widgets.view import GraphView
 
 CHOICES = (None, (0.0, 100.0), (0.1, 99.9), (0.3, 99.7), (1.0, 99.0), (2.0, 98.0))
 """Percentiles that can be chosen; None is what the canvas takes by itself."""
+_ROOMY = 2.4  # lines of text; in less height the axis is left out
 
 
 class _Curve(GraphView):
@@ -31,6 +32,11 @@ class _Curve(GraphView):
         self.box.setMouseEnabled(False, False)
         self.box.disableAutoRange()
         self._dress()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if hasattr(self, "region"):
+            self.plot.showAxis("bottom", self.height() > _ROOMY * self.fontMetrics().height())
 
     def show_all(self) -> None:
         """Everything is shown anyway."""
@@ -82,7 +88,7 @@ class Levels(QWidget):
         self._button.setMenu(self._menu)
         em = self.fontMetrics().height()
         self._curve.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self._curve.setMinimumHeight(round(em * 3))
+        self._curve.setMinimumHeight(round(em * 1.6))
         self._curve.setMaximumHeight(round(em * 4))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

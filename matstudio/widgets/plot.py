@@ -129,6 +129,7 @@ class LinePlot(GraphView):
         self._points: dict[str, tuple[pg.ScatterPlotItem, str]] = {}
         self._hidden: set[str] = set()
         self._follow = True
+        self._tallest = 100.0
         self._units = ("", "")
         self._marks = _Marks(self.box)
         self.box.disableAutoRange()
@@ -142,6 +143,12 @@ class LinePlot(GraphView):
             axis = self.plot.getAxis(side)
             axis.setLabel(" / ".join(t for t in (name, unit) if t))
             axis.showLabel(bool(name or unit))
+
+    def set_tallest(self, percent: float) -> None:
+        """Let the y range reach only so far that `percent` of all points lie in it; what is higher runs out of it."""
+        if percent != self._tallest:
+            self._tallest = percent
+            self._fit(tight=True)
 
     def set_title(self, text: str, right: bool = False) -> None:
         """A short text inside the plot, upper left ("T / K"), or upper right, where it gives way to the read-out."""
@@ -291,7 +298,7 @@ class LinePlot(GraphView):
         if x_range is None:
             return
         inside = [y[(x >= x_range[0]) & (x <= x_range[1])] for x, y in zip(xs, ys, strict=True)]
-        y_range = _range(inside) or (0.0, 1.0)
+        y_range = _range(inside, self._tallest) or (0.0, 1.0)
         self.box.setXRange(*x_range, padding=0)
         low, high = self.box.viewRange()[1]
         span = y_range[1] - y_range[0]
@@ -300,11 +307,11 @@ class LinePlot(GraphView):
             self.box.setYRange(y_range[0] - _MARGIN * span, y_range[1] + _MARGIN * span, padding=0)
 
 
-def _range(parts: Sequence[np.ndarray]) -> tuple[float, float] | None:
-    """Least and greatest finite value, a little apart; None where there is none."""
+def _range(parts: Sequence[np.ndarray], percent: float = 100.0) -> tuple[float, float] | None:
+    """Least and greatest finite value of the lower `percent`, a little apart; None where there is none."""
     values = np.concatenate(parts) if parts else np.empty(0)
     values = values[np.isfinite(values)]
     if not values.size:
         return None
-    low, high = float(values.min()), float(values.max())
+    low, high = float(values.min()), float(values.max() if percent >= 100 else np.percentile(values, percent))
     return (low, high) if high > low else (low - 0.5, high + 0.5)

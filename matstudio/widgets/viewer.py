@@ -18,7 +18,7 @@ from matstudio.widgets.axes import drawable
 from matstudio.widgets.flow import FlowLayout
 from matstudio.widgets.rows import Line, Rows
 from matstudio.widgets.shot import photograph
-from matstudio.widgets.text import duration, number, with_sigma
+from matstudio.widgets.text import duration, number, scaled, with_sigma
 from matstudio.widgets.tools import Measuring, ToolStrip
 
 STALE_S = 2.0
@@ -97,6 +97,7 @@ class FrameViewer(QWidget):
         policy.setHeightForWidth(True)
         self._notes.setSizePolicy(policy)
         self._notes.setTextFormat(Qt.TextFormat.PlainText)
+        self._notes.setFont(scaled(self.font(), 0.9))
         self._rows, self._measured = Rows(), Rows()
         self._card = QFrame()
         self._card.setObjectName("card")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -137,10 +138,25 @@ def test_the_columns_of_the_diffraction_viewer_fit_its_dock(qtbot, qapp) -> None
             .rect()
             .contains(plot.rect().translated(plot.mapTo(view._side.viewport(), plot.rect().topLeft())))
         )
-        assert plot.height() >= 3 * view.fontMetrics().height()
+        assert plot.height() >= 2.6 * view.fontMetrics().height()
+    view.show_estimate(replace(ESTIMATE, notes=("no superlattice spot above noise",)))
+    qtbot.wait(50)
+    assert bar.maximum() == 0
     view.resize(548, 500)
     QApplication.processEvents()
-    assert view.profile.height() > 5 * view.fontMetrics().height()
+    assert view.profile.height() >= 5 * view.fontMetrics().height()
+
+
+def test_of_a_linear_radial_profile_the_direct_beam_runs_out_of_the_picture(qtbot) -> None:
+    view = viewer(Kind.DIFFRACTION, qtbot, (548, 400))
+    made = pattern()
+    made.data[64, 64] = 60_000
+    view.show_frame(made)
+    assert view.profile.box.viewRange()[1][1] > 4
+    view._log.setChecked(False)
+    qtbot.wait(50)
+    assert view.profile.line("profile")[1][0] == 60_000
+    assert 5 < view.profile.box.viewRange()[1][1] < 50
 
 
 def test_a_pattern_has_its_spacing_under_the_cursor(qtbot) -> None:

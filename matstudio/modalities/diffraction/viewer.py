@@ -20,6 +20,7 @@ from matstudio.widgets.tools import FFT, IMAGE_TOOLS, LINE
 from matstudio.widgets.viewer import FrameViewer, unit_of
 
 _PERIOD = 0.2
+_BEAM = 96.0  # of the linear radial profile the direct beam runs out of the picture: the rest would lie at its foot
 
 
 class RadialMean:
@@ -93,8 +94,8 @@ class Viewer(FrameViewer):
         self._indices.setToolTip("Miller indices beside the spots")
         self.below.addWidget(self.profile)
         em = self.fontMetrics().height()
-        self.profile.setMinimumHeight(round(em * 3.2))
-        self.profile.setMaximumHeight(round(em * 6))
+        self.profile.setMinimumHeight(round(em * 2.8))
+        self.profile.setMaximumHeight(round(em * 5))
         self.profile.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.below.addWidget(self._levels)
         self._log.toggled.connect(self._set_log)
@@ -194,10 +195,11 @@ class Viewer(FrameViewer):
         return self._log.isChecked() and self._positive
 
     def _name_axes(self) -> None:
-        mean = "lg mean" if self._logarithmic() else "mean"
+        mean = " ".join(w for w in ("lg" if self._logarithmic() else "", "mean", self._unit) if w)
         if self._radial is not None:
             self.profile.set_axes("", "")
-            self.profile.set_title(f"{mean} over radius / {self._radial.units}", right=True)
+            self.profile.set_tallest(100.0 if self._logarithmic() else _BEAM)
+            self.profile.set_title(f"{mean} over {self._radial.units}", right=True)
         if len(self._axes) == 1:
             axis = self._axes[0]
             unit = f"lg({self._unit or 'value'} + 1)" if self._logarithmic() else self._unit
