@@ -13,7 +13,7 @@ import sys
 from matstudio.bus import processes
 
 NICE = 7
-"""A third of the share of the model host, a fifth of that of any other session, where every core is busy."""
+"""A fifth of the share of any other session, where every core is busy."""
 
 
 def main() -> None:

@@ -31,18 +31,17 @@ class JobRow(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("card")
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._id = 0
         grid = QGridLayout(self)
         grid.setContentsMargins(9, 4, 9, 4)
         grid.setHorizontalSpacing(10)
         grid.setVerticalSpacing(1)
         self._title, self._count, self._line = Elided(), Elided(), Elided()
-        self._time = Elided("", Qt.AlignmentFlag.AlignRight)
         for part in (self._title, self._count):  # so that the columns of all rows stand below each other
             part.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._state = label("", "dim")
         self._state.setMinimumWidth(self.fontMetrics().horizontalAdvance("● cancelled") + 8)
-        self._time.setFixedWidth(self.fontMetrics().horizontalAdvance("00 min left 00") + 8)
         self._bar = Bar()
         end = QWidget()
         buttons = QHBoxLayout(end)
@@ -66,11 +65,10 @@ class JobRow(QFrame):
         grid.addWidget(self._title, 0, 1)
         grid.addWidget(self._bar, 0, 2)
         grid.addWidget(self._count, 0, 3)
-        grid.addWidget(self._time, 0, 4)
         end.setFixedWidth(sum(self._buttons[n].sizeHint().width() + 4 for n in ("Go on", "Open result", "Show folder")))
-        grid.addWidget(end, 0, 5)
-        grid.addWidget(self._line, 1, 1, 1, 4)
-        for column, stretch in ((1, 5), (2, 3), (3, 3)):
+        grid.addWidget(end, 0, 4)
+        grid.addWidget(self._line, 1, 1, 1, 3)
+        for column, stretch in ((1, 5), (2, 2), (3, 4)):
             grid.setColumnStretch(column, stretch)
 
     def show_row(self, r: Row) -> None:
@@ -80,8 +78,7 @@ class JobRow(QFrame):
         self._state.setText(r.state)
         restyle(self._state, "role", r.level or "dim")
         self._bar.set_fraction(r.fraction)
-        self._count.set_text(r.count)
-        self._time.set_text(r.time)
+        self._count.set_text(",  ".join(part for part in (r.time, r.count) if part))
         self._line.set_text(r.line, dim=not r.level)
         self._line.setVisible(bool(r.line))
         for name, there in zip(self._buttons, (r.cancel, r.kill, r.again, r.open, r.folder), strict=True):
@@ -93,7 +90,7 @@ class JobRow(QFrame):
 
     def texts(self) -> str:
         """What is shown."""
-        parts = (self._state.text(), self._title.text(), self._count.text(), self._time.text(), self._line.text())
+        parts = (self._state.text(), self._title.text(), self._count.text(), self._line.text())
         return "  ".join(p for p in parts if p)
 
 
