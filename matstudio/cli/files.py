@@ -21,6 +21,34 @@ def info(arguments: argparse.Namespace) -> None:
     print(json.dumps(facts, indent=1, ensure_ascii=False) if arguments.json else format_text(facts))
 
 
+def formats(arguments: argparse.Namespace) -> None:
+    """Print which files of a folder open, as a table in Markdown, or renew that table in a document."""
+    folder = existing(arguments.folder)
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: a file, not a folder")
+    out = writable(arguments.out) if arguments.out else None
+    from matstudio.instruments.readers import survey
+
+    text = out.read_text(encoding="utf-8") if out is not None and out.exists() else ""
+    if text and survey.BEGIN not in text:
+        raise UsageError(f"{out}: exists already, without the line {survey.BEGIN}")
+
+    def progress(done: int, total: int) -> None:
+        print(f"\r{done}/{total} files", end="" if done < total else "\n", file=sys.stderr, flush=True)
+
+    looks = survey.survey(folder, progress)
+    if not looks:
+        raise UsageError(f"{folder}: holds no file")
+    table = survey.markdown(looks)
+    if out is None:
+        print(table)
+        return
+    new = out.with_name(f".{out.name}.new")
+    new.write_text(survey.renew(text, table), encoding="utf-8")
+    new.replace(out)
+    print(out)
+
+
 def simulate(arguments: argparse.Namespace) -> None:
     """Write the signal of a structure as a NeXus file."""
     structure, out = existing(arguments.structure), writable(arguments.out)

@@ -12,6 +12,7 @@ import numpy as np
 from matstudio.instruments.readers.signal import ReaderError
 
 MAX_TEXT = 32 * 2**20
+_MANY = 10  # rows like those of the table: more than a header has
 _LONG_LINE = 10_000  # no line of labels is longer
 _SPLIT = re.compile(r"[,;\t]\s*|\s+")
 _COMMENT = "#!%*/;'\""
@@ -93,9 +94,12 @@ def find_block(path: Path, text: str, *, columns: int = 1) -> Block:
         raise ReaderError(path, f"holds no table of numbers ({len(lines)} lines of text)")
     width = len(rows[first] or ())
     rest = [i for i in range(end, len(lines)) if lines[i].lstrip()[:1] not in _COMMENT]
-    if any(len(rows[i] or ()) == width for i in rest[1:]):
-        got = f"{len(rows[rest[0]] or ())} numbers" if rows[rest[0]] else repr(lines[rest[0]][:40])
-        raise ReaderError(path, f"line {where[rest[0]]}: {got} where {width} numbers are expected")
+    broken = rest[:1] if any(len(rows[i] or ()) == width for i in rest[1:]) else []
+    if sum(len(row or ()) == width for row in rows[:first]) >= _MANY:
+        broken = [first - 1]
+    for i in broken:
+        got = f"{len(rows[i] or ())} numbers" if rows[i] else repr(lines[i][:40])
+        raise ReaderError(path, f"line {where[i]}: {got} where {width} numbers are expected")
     labels, units = _labels(lines[max(0, first - 6) : first], width)
     return Block(
         tuple(h for h in (line.strip(_COMMENT + " \t") for line in lines[:first]) if h),

@@ -113,6 +113,10 @@ def test_a_value_that_is_missing_in_a_table(tmp_path):
     lines[50] = "25.0"
     path.write_text("\n".join(lines))
     refused(path, "line 51")
+    lines[50], lines[20] = lines[51], "22.0"
+    path.write_text("\n".join(lines))
+    refused(path, "line 21")  # before the longest run of whole ones, too
+    lines[20] = lines[21]
     lines[50] = "25.0 what"
     path.write_text("\n".join(lines))
     refused(path, "line 51", "what")
