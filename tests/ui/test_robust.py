@@ -156,7 +156,7 @@ def test_ten_thousand_entries_and_a_flood_of_messages_hold_nothing_up(window: Ma
         for i in range(1, 10_001)
     ]
     busy, start = Busy(window), time.monotonic()
-    window._logged(many)
+    window.teller._logged(many)
     window.refresh()
     assert len(window.log.event_rows()) == 1000
     assert window.log.event_rows()[0][3] == "entry 10000"
@@ -176,9 +176,9 @@ def test_what_the_device_lost_is_told_once(window: MainWindow, fake: FakeRun, qt
     for errors in (["frames: their process ended with -9 and is started again"], 3, None, [[1], "x" * 10_000]):
         window.session._take("readings", {"t": 1.0, "readings": (), "state": {"errors": errors}})
         window.session._take("readings", {"t": 1.1, "readings": (), "state": {"errors": errors}})
-    told = [entry.text for entry in window._entries if entry.text.startswith("device: ")]
+    told = [entry.text for entry in window.teller._entries if entry.text.startswith("device: ")]
     died = "device: frames: their process ended with -9 and is started again"
     assert told == [died, "device: [1]", "device: " + 200 * "x"]
     for i in range(300):
         window.session._take("readings", {"t": 2.0, "readings": (), "state": {"errors": [f"another {i}"]}})
-    assert len([entry for entry in window._entries if entry.text.startswith("device: ")]) == 100
+    assert len([entry for entry in window.teller._entries if entry.text.startswith("device: ")]) == 100
