@@ -27,6 +27,7 @@ from matstudio.ui.offers import Offers
 from matstudio.ui.opening import Opener, dropped
 from matstudio.ui.palette import Palette
 from matstudio.ui.parts import Dock, Notice, Words
+from matstudio.ui.plugin_docks import PluginDocks
 from matstudio.ui.present import counts, header, log, process, processes, status_line
 from matstudio.ui.present.jobs import at_closing
 from matstudio.ui.present.models import model_line
@@ -82,7 +83,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self._build()
         self._connect()
-        parts = (self._timeline, self.structure)
+        parts = (self._timeline, self.structure, self.plugins)
         self.actions_ = menu.build(self, [action for part in parts for action in part.actions()])
         bar = self.menuBar()
         self.actions_.attach(
@@ -248,6 +249,7 @@ class MainWindow(QMainWindow):
         self.hide()
         self.session.stop()
         self.structure.shutdown()
+        self.plugins.stop()
         self.tools.shutdown()
         self.jobs.stop()
         event.accept()
@@ -293,6 +295,7 @@ class MainWindow(QMainWindow):
         self._timeline = TimelineControl(self.session, self)
         replays = self.session.run.instrument.partition(":")[0] == "replay"
         self._trend_view, self.log, self._counts = TrendsView(), LogView(replays), CountsView()
+        self.plugins = PluginDocks(self, self._add_dock)
         kinds = {kind: self._stream_dock(kind.value, kind.value.capitalize(), kind) for kind in Kind}
         self._streams = StreamDocks(kinds)
         self.docks = {
@@ -370,6 +373,7 @@ class MainWindow(QMainWindow):
         self.structure.prepare()
         for view in self._streams.views():
             view.prepare()
+        self.plugins.start()
         if self._timer.isActive():
             self.session.frames.start()
         self.prepared.emit()
@@ -405,14 +409,17 @@ class MainWindow(QMainWindow):
             self.set_colormap(self.colormap)
             self.actions_.add(menu.dock_action(stream.title, dock))
             self._add_tools(dock)
+        self.plugins.describe(description)
         self._stage.suit(description, structure=self._had_structure)
 
+    def _add_dock(self, name: str, dock: Dock) -> None:
+        self._stage.add(name, "", dock)
+        self.actions_.add(menu.dock_action(name, dock))
 
     def _stream_dock(self, key: str, title: str, kind: str) -> Dock:
-        view = StreamView(kind)
+        view = StreamView(kind, self.plugins.viewer)
         view.model.chosen.connect(lambda model: self._choose(view.stream.name, model) if view.stream else None)
         return Dock(key, title, view, self, view.model)
-
 
     def _add_tools(self, dock: Dock) -> None:
         """The actions of a stream's viewer."""
