@@ -15,6 +15,7 @@ from matstudio.bus import processes
 from matstudio.bus.messages import CommandServer
 from matstudio.bus.rundir import LAUNCHER, STUDIO, Run
 from matstudio.ui.actions import icon
+from matstudio.ui.garbage import collected_here
 from matstudio.ui.main_window import MainWindow
 from matstudio.ui.theme import Theme, apply
 
@@ -89,7 +90,8 @@ def run_studio(
     try:
         window.show()
         window.start()
-        app.exec()
+        with collected_here():
+            app.exec()
     finally:
         poll.stop()
         server.close()

@@ -32,7 +32,9 @@ class Fourier:
 
 
 def reciprocal(units: str) -> str:
-    """The unit of one over a length: "1/Å" of "Å", and "Å" of "1/Å"."""
+    """The unit of one over a length: "1/Å" of "Å", and "Å" of "1/Å"; pure numbers ("1") stay so."""
+    if units == "1":
+        return units
     return units[2:] if units.startswith("1/") else f"1/{units}"
 
 

@@ -84,7 +84,7 @@ class ImageTools(Measuring):
             item = self._region if name == ROI else self._line
             if on and (item is None or not self._seen(item.ends())):
                 self._place(name, self._start())
-            elif item is not None:
+            if item is not None:
                 item.setVisible(on)
         self._fft_box.setVisible(self.is_on(FFT))
         self._profile_box.setVisible(self.is_on(LINE))
@@ -101,7 +101,7 @@ class ImageTools(Measuring):
             if done.value is not None:
                 self._show(done.value)
             else:
-                self._why.set_text(done.error, "caution")
+                self.measured.emit([("Not measured", done.error)])
         if self._data is None or self._axes is None or self._aside.busy:
             return
         wanted = Wanted(
@@ -178,16 +178,20 @@ class ImageTools(Measuring):
         )
 
     def _place(self, name: str, area: QRectF) -> None:
-        old = self._region if name == ROI else self._line
-        if old is not None:
-            self._canvas.box.removeItem(old)
-        if name == ROI:
-            item = self._region = Rectangle(area)
+        """Put a tool there; it is made once and never taken out of the scene, which is where it can end safely."""
+        if name == ROI and self._region is not None:
+            self._region.place(area)
+        elif name == ROI:
+            self._region = Rectangle(area)
+            self._canvas.box.addItem(self._region, ignoreBounds=True)
         else:
             inset, y = 0.1 * area.width(), area.top() + 0.3 * area.height()
-            item = self._line = Segment((area.left() + inset, y), (area.right() - inset, y))
-        item.setVisible(self.is_on(name))
-        self._canvas.box.addItem(item, ignoreBounds=True)
+            ends = (area.left() + inset, y), (area.right() - inset, y)
+            if self._line is not None:
+                self._line.place(*ends)
+            else:
+                self._line = Segment(*ends)
+                self._canvas.box.addItem(self._line, ignoreBounds=True)
 
     def _carry(self, old: tuple[Axis, Axis], new: tuple[Axis, Axis]) -> None:
         """Put region and line at the same part of a frame of other axes."""
@@ -201,13 +205,10 @@ class ImageTools(Measuring):
 
         if self._region is not None:
             (x, y), (u, v) = map(moved, self._region.ends())
-            self._place(ROI, QRectF(x, y, u - x, v - y))
+            self._region.place(QRectF(x, y, u - x, v - y))
         if self._line is not None:
-            ends = [moved(end) for end in self._line.ends()]
-            self._canvas.box.removeItem(self._line)
-            self._line = Segment(*ends)
-            self._line.setVisible(self.is_on(LINE))
-            self._canvas.box.addItem(self._line, ignoreBounds=True)
+            a, b = map(moved, self._line.ends())
+            self._line.place(a, b)
 
     def _across(self, width: int) -> Point:
         """Half the width of the line, as a vector in the view's coordinates."""
@@ -266,7 +267,9 @@ def region_rows(found: Region | None, axes: tuple[Axis, Axis], unit: str) -> lis
     row, column = axes
     width, height = number(found.width, digits(column)), number(found.height, digits(row))
     same = row.units == column.units
-    size = f"{width} × {height} {row.units}" if same else f"{width} {column.units} × {height} {row.units}"
+    size = f"{width} × {height}{after(row.units)}"
+    if not same:
+        size = f"{width}{after(column.units)} × {height}{after(row.units)}"
     of = found.values
     lost = f", {of.number - of.finite:,} not finite" if of.finite < of.number else ""
     rows = [("Region", size)]
@@ -274,8 +277,8 @@ def region_rows(found: Region | None, axes: tuple[Axis, Axis], unit: str) -> lis
         rows.append(("Pixels", f"{found.columns} × {found.rows}{lost}"))
     elif lost:
         rows.append(("Pixels", lost[2:]))
-    area = f"{significant(found.width * found.height, 4)}"
-    rows.append(("Area", f"{area} {squared(row.units)}" if same else f"{area} {column.units}·{row.units}"))
+    square = squared(row.units) if same else f"{column.units}·{row.units}"
+    rows.append(("Area", f"{significant(found.width * found.height, 4)}{after(square)}"))
     tail = f" {unit}".rstrip()
     rows += [
         ("Mean", f"{significant(of.mean, 5)}{tail}"),
@@ -289,14 +292,19 @@ def region_rows(found: Region | None, axes: tuple[Axis, Axis], unit: str) -> lis
 def profile_rows(found: Profile, axes: tuple[Axis, Axis], width: int) -> list[tuple[str, str]]:
     """What is told of a line of so many pixels' width."""
     places = digits(axes[1]) if found.units != "px" else 1
-    rows = [("Line", f"{number(found.length, places)} {found.units}")]
+    rows = [("Line", f"{number(found.length, places)}{after(found.units)}")]
     if found.units.startswith("1/") and found.length:
         rows.append(("d = 1/length", f"{significant(1 / found.length)} {found.units[2:]}"))
     if found.units != "px":
-        rows.append(("Width", f"{width} px, {number(found.width, places)} {found.units}"))
+        rows.append(("Width", f"{width} px, {number(found.width, places)}{after(found.units)}"))
     return rows
 
 
+def after(units: str) -> str:
+    """What stands after a number: " Å"; nothing for pure numbers."""
+    return "" if units in ("", "1") else f" {units}"
+
+
 def squared(units: str) -> str:
-    """The unit of an area: "Å²", "1/Å²", "px"."""
-    return units if units == "px" else f"{units}²"
+    """The unit of an area: "Å²", "1/Å²", "px", and "1" of pure numbers."""
+    return units if units in ("px", "1") else f"{units}²"

@@ -52,6 +52,12 @@ class Rectangle(pg.ROI):
             self.addScaleHandle((x, y), (1 - x, 1 - y), item=_Grip("s")).setParentItem(self)
         self.setZValue(20)
 
+    def place(self, area: QRectF) -> None:
+        """Put it there."""
+        area = area.normalized()
+        self.setPos((area.left(), area.top()), update=False)
+        self.setSize((area.width(), area.height()))
+
     def ends(self) -> tuple[Point, Point]:
         """Two opposite corners."""
         (x, y), (w, h) = self.pos(), self.size()
@@ -75,6 +81,11 @@ class Segment(pg.LineSegmentROI):
             grip.setParentItem(self)
         self._band = QPolygonF()
         self.setZValue(21)
+
+    def place(self, a: Point, b: Point) -> None:
+        """Put its ends there."""
+        for grip, end in zip(self.endpoints, (a, b), strict=True):
+            self.movePoint(grip, pg.Point(*end), finish=False)
 
     def ends(self) -> tuple[Point, Point]:
         """Both ends."""

@@ -86,7 +86,7 @@ def test_of_a_very_large_frame_the_middle_is_taken() -> None:
 
 
 def test_units_turn_over() -> None:
-    assert [reciprocal(u) for u in ("Å", "1/Å", "px", "1/px")] == ["1/Å", "Å", "1/px", "px"]
+    assert [reciprocal(u) for u in ("Å", "1/Å", "px", "1/px", "1")] == ["1/Å", "Å", "1/px", "px", "1"]
 
 
 @pytest.mark.parametrize("factor", [1, 2, 3, 7])

@@ -294,6 +294,22 @@ def test_uncalibrated_frames_say_px(bench: Bench) -> None:
     assert bench.tools.fft.plot.getAxis("bottom").label.toPlainText().strip() == "x / 1/px"
 
 
+def test_pure_numbers_have_no_unit_and_what_cannot_be_measured_is_told(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.show(RNG.random((20, 20)), axes(20, 20, "1", 0.5), "")
+    bench.tools.set_on(ROI, True)
+    told = bench.next()
+    assert (told["Region"], told["Area"]) == ("5.00 × 5.00", "25")
+
+    def fail(wanted: object) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr("matstudio.widgets.image_tools.measure", fail)
+    bench.show(RNG.random((20, 20)), axes(20, 20, "1", 0.5), "")
+    assert bench.next() == {"Not measured": "MemoryError: no room"}
+
+
 def test_tools_may_be_on_before_the_first_frame(bench: Bench) -> None:
     for name in (ROI, LINE, FFT):
         bench.tools.set_on(name, True)
