@@ -61,7 +61,8 @@ class Job:
         for work in self.works:
             if work.out in (p for other in self.works for p in other.paths):
                 raise ValueError(f"{work.out}: exists already, as one of the inputs")
-        there = next((p for p in (*map(self.path, range(1, len(inputs) + 1)), folder) if p.exists()), None)
+        begun = [folder] if any(folder.glob("*.part")) else []
+        there = next((p for p in (*map(self.path, range(1, len(inputs) + 1)), *begun) if p.exists()), None)
         if there is not None and not resume:
             raise ValueError(f"{there}: exists already; --resume goes on with what was begun")
         if there is not None and not folder.is_dir():
@@ -72,7 +73,7 @@ class Job:
         try:
             if not try_lock(self._lock):
                 raise ValueError(f"{folder}: another process is at it")
-            self._compare(kept, _about(inputs, models, every))
+            self._compare(kept, _about(inputs, models, every), resume)
             kept.sweep()
         except BaseException:
             os.close(self._lock)
@@ -82,14 +83,14 @@ class Job:
         """The output of an input, as the first one was named."""
         return self.out if number == 1 else self.out.with_name(f"{self.out.stem}-{number}{self.out.suffix}")
 
-    def _compare(self, kept: Kept, about: dict[str, Any]) -> None:
+    def _compare(self, kept: Kept, about: dict[str, Any], resume: bool) -> None:
         then = kept.get_json("about")
-        if then is not None:
+        if then is not None and resume:
             found = _different(then, about)
             if found:
                 raise ValueError(f"{kept.folder}: cannot go on: {found}")
             return
-        if kept.names("about"):
+        if kept.names("about") and resume:
             self.note = f"{kept.folder}: damaged: nobody can tell what it is of, so all of it is done again"
         for pattern in ("*.part", "*.done", "model-*"):
             kept.drop(pattern)

@@ -139,6 +139,10 @@ def test_cut_short_it_goes_on_and_ends_the_same(monkeypatch, capsys, counted):
     assert "64 of 64 frames" in capsys.readouterr().out
     assert (Path("o.nxs").stat().st_mtime_ns, Path("o-2.nxs").stat().st_mtime_ns) == before
     assert not counted
+    Path("o.nxs").unlink()
+    Path("o-2.nxs").unlink()
+    assert run() == 0  # nothing is there that could be lost
+    assert len(counted) == PLANNED
 
 
 def test_ctrl_c_in_the_midst_of_a_piece_keeps_its_frames(monkeypatch, capsys, counted):
