@@ -124,6 +124,17 @@ def _run() -> Check:
     return Check("Run", True, f"{run.id} goes on: {', '.join(run.alive())}" if run else "none goes on")
 
 
+def _plugins() -> Check:
+    from matstudio.domain.frame import Kind
+    from matstudio.plugins import found
+
+    problems = [p.problem for p in found() if p.problem]
+    ours = {m.kind for p in found() if p.own and p.manifest for m in p.manifest.modality}
+    problems += [f"no modality {kind}" for kind in Kind if kind not in ours]
+    names = ", ".join(p.name + (" (off)" if p.off else "") for p in found() if not p.problem)
+    return Check("plugins", not problems, "; ".join(problems) or names, "installer/run.sh renews the installation")
+
+
 CHECKS: tuple[Callable[[], Check], ...] = (
     _python,
     _packages,
@@ -132,5 +143,6 @@ CHECKS: tuple[Callable[[], Check], ...] = (
     _shared_memory,
     _disk,
     _hdf5,
+    _plugins,
     _run,
 )

@@ -153,6 +153,16 @@ def test_recovery_does_not_heat_by_itself(bench):
     assert bench.station.status()["setpoints"]["temperature"] < 500.0
 
 
+def test_station_that_stalls_says_so_though_its_readings_have_grown_old(bench):
+    heat(bench, Mode.PID)
+    old = dict(bench.device.readings())
+    bench.device.readings = lambda: old
+    bench.clock.advance(3.0)
+    bench.station.cycle()
+    assert bench.station.mode is Mode.SAFE
+    assert bench.station.why == "station stood still for 3.0 s"
+
+
 def test_station_that_stalls_leaves_it_to_the_watchdog_and_does_not_resume(bench):
     heat(bench, Mode.PID)
     bench.device.advance(3.0)

@@ -31,7 +31,7 @@ from matstudio.ui.guests.canvas import Canvas
 from matstudio.workers.frames import FrameWorker
 
 log = logging.getLogger(__name__)
-NICE = 10
+NICE = 5
 PAINT_MS, IDLE_S, LISTEN_MS, ALIVE_MS = 80, 0.5, 50, 1000
 DATA_BYTES, FILE_BYTES = 2 << 30, 64 << 20
 END_S = 1.0
