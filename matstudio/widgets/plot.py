@@ -40,6 +40,7 @@ class _Marks(pg.GraphicsObject):
 
     def __init__(self, box: pg.ViewBox) -> None:
         super().__init__()
+        self.setCacheMode(self.CacheMode.DeviceCoordinateCache)
         self.setParentItem(box)
         self.setZValue(50)
         self.box, self.font, self.colours = box, QFont(), None
@@ -105,6 +106,10 @@ class _Marks(pg.GraphicsObject):
         box = QRectF(4, 1, metrics.horizontalAdvance(text) + 2, metrics.height())
         if right:
             box.moveRight(area.width() - 4)
+        if self.colours is not None:  # a curve may run behind it
+            plate = QColor(self.colours.background)
+            plate.setAlphaF(0.7)
+            painter.fillRect(box, plate)
         painter.setPen(colour)
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
         return box
