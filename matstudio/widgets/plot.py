@@ -108,7 +108,7 @@ class _Marks(pg.GraphicsObject):
             box.moveRight(area.width() - 4)
         if self.colours is not None:  # a curve may run behind it
             plate = QColor(self.colours.background)
-            plate.setAlphaF(0.7)
+            plate.setAlphaF(0.88)
             painter.fillRect(box, plate)
         painter.setPen(colour)
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
