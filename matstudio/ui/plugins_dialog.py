@@ -32,7 +32,8 @@ class PluginsDialog(QDialog):
         self._rows, self._switch = rows, switch
         self._shown: list[Row] = []
         self._table = Table(HEADS, self)
-        self._view = table_view(self._table, ("matstudio-eds", "0.10.10", "modality diffraction", "matstudio 0.10.10"))
+        wide = ("matstudio-eds", "0.10.10", "modality diffraction", "matstudio-eds 0.10.10")
+        self._view = table_view(self._table, wide)
         self._view.setAccessibleName("Plugins")
         self._view.selectionModel().currentRowChanged.connect(lambda *_: self._allow())
         self.off, self.on = QPushButton("Switch off"), QPushButton("Switch on")

@@ -10,11 +10,11 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 from PySide6.QtCore import QEvent
-from PySide6.QtWidgets import QApplication, QScrollArea
+from PySide6.QtWidgets import QApplication, QCheckBox, QScrollArea
 
 from matstudio.domain.estimate import Estimate, Model, Quantity
 from matstudio.domain.frame import Axis, Frame, Kind
-from matstudio.modalities.base import MODALITIES, load
+from matstudio.modalities.base import modality
 from matstudio.modalities.diffraction.viewer import RadialMean, indices
 from matstudio.widgets.viewer import FrameViewer
 
@@ -70,7 +70,7 @@ ESTIMATES = {
 
 
 def viewer(kind: str, qtbot) -> FrameViewer:
-    made = load(MODALITIES[Kind(kind)].viewer)()
+    made = modality(kind).make("viewer")
     qtbot.addWidget(made)
     made.resize(460, 360)
     made.show()
@@ -311,7 +311,7 @@ def test_edges_and_background(qtbot) -> None:
         (951.2, "Cu L2 951.2 eV p 0.97"),
     ]
     assert view.plot.line("background")[1][5] == 9e4
-    view._background.setChecked(False)
+    next(box for box in view.findChildren(QCheckBox) if box.text().startswith("background")).setChecked(False)
     assert not view.plot._lines["background"][0].isVisible()
     view.show_frame(spectrum(n=1024))
     assert view.plot.marks("edges") == ()
@@ -324,7 +324,7 @@ def test_viewers_come_and_go(qtbot) -> None:
     counts = []
     for _ in range(3):
         for kind, make in FRAMES.items():
-            view = load(MODALITIES[Kind(kind)].viewer)()
+            view = modality(kind).make("viewer")
             view.show()
             view.show_frame(make(0))
             view.show_estimate(ESTIMATES[kind])

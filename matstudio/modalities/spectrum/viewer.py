@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import chain
 from types import MappingProxyType
 
 import numpy as np
@@ -18,8 +20,16 @@ from matstudio.widgets.viewer import FrameViewer, unit_of
 
 
 class Viewer(FrameViewer):
-    """Spectrum at the left; overlays and what the model says at the right."""
+    """Spectrum at the left; overlays and what the model says at the right.
 
+    Another kind of spectrum draws overlays of its own in `draw_estimate`, and says which are switched together in
+    `OVERLAYS`: by the text of the switch, their names in the plot.
+    """
+
+    KIND = "Spectrum"
+    OVERLAYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+        {"edges, peaks": ("edges", "peaks"), "background (dashed)": ("background",)}
+    )
     LABELS = MappingProxyType(
         {
             "order_parameter": "Order S",
@@ -33,7 +43,7 @@ class Viewer(FrameViewer):
     TOLD = frozenset({"order_square"})
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Spectrum", parent)
+        super().__init__(self.KIND, parent)
         self.plot = LinePlot()
         self.tools = PlotTools(self.plot)
         self.stage.addWidget(self.tools)
@@ -42,11 +52,10 @@ class Viewer(FrameViewer):
         self.use(self.tools)
         self._log = self.toggle("log", False)
         self._log.setToolTip("Logarithm of the values; those that are not positive are left out")
-        self._edges = self.toggle("edges, peaks")
-        self._background = self.toggle("background (dashed)")
-        for name in ("edges", "peaks"):
-            self._edges.toggled.connect(lambda on, name=name: self.plot.set_visible(name, on))
-        self._background.toggled.connect(lambda on: self.plot.set_visible("background", on))
+        for text, names in self.OVERLAYS.items():
+            box = self.toggle(text)
+            for name in names:
+                box.toggled.connect(lambda on, name=name: self.plot.set_visible(name, on))
         self._log.toggled.connect(self._set_log)
         self._axis: Axis | None = None
 
@@ -56,7 +65,7 @@ class Viewer(FrameViewer):
             raise ValueError(f"not a spectrum: {frame.data.dtype} {frame.data.shape}")
         axis = frame.axes[0]
         if axis != self._axis:
-            for name in ("background", "edges", "peaks"):
+            for name in chain(*self.OVERLAYS.values()):
                 self.plot.remove(name)
             self._axis = axis
             self._name_axes(frame)
