@@ -100,7 +100,7 @@ def read(reader: str, path: Path, folder: Path, max_bytes: int, load: bool) -> l
     """The signals as JSON-able descriptions; with `load` each one's data stands in FOLDER/N.npy."""
     import numpy as np
 
-    from matstudio.instruments.readers import hdf5, rosetta
+    from matstudio.instruments.readers import hdf5, lineends, rosetta
 
     size = path.stat().st_size
     path = _unpacked(path, folder, max_bytes)
@@ -113,7 +113,11 @@ def read(reader: str, path: Path, folder: Path, max_bytes: int, load: bool) -> l
     elif reader == "structure":
         signals = rosetta.read_structure(path)
     else:
+        path, lost = lineends.restored(path, folder) if reader == "tiff" else (path, 0)
         signals = rosetta.read(path, reader)
+        if lost:
+            note = {"warnings": [f"its line ends had been converted as in a text: {lost} bytes were put back"]}
+            signals = [replace(s, metadata={**s.metadata, **note}) for s in signals]
     out = []
     for i, signal in enumerate(signals):
         dtype = np.dtype(signal.data.dtype)

@@ -120,7 +120,7 @@ def markdown(looks: Sequence[Look]) -> str:
         readers = ", ".join(sorted({r for look in good for r in look.readers})) or "–"
         cells = (ending, container, str(len(some)), str(len(good)), readers, _shown(good) or "–")
         lines.append(f"| {' | '.join(cells)} |")
-    bad = [look for look in looks if look.error and look.ending not in _NOTES]
+    bad = [look for look in looks if look.error and not look.ending.startswith(_NOTES)]
     if bad:
         notes = sum(look.error != "" for look in looks) - len(bad)
         aside = f" ({notes} notes, lists and facts in {', '.join(_NOTES)} aside)" if notes else ""

@@ -150,3 +150,24 @@ def test_cif_with_dots_in_its_names(write):
     assert curve.metadata["warnings"][0].startswith("its structure cannot be read")
     with pytest.raises(ReaderError):
         open_file(write("c.cif", without))
+
+
+def test_a_tiff_whose_line_ends_were_converted_is_put_right(write):
+    from tifffile import imwrite
+
+    image = np.arange(30 * 20, dtype="i4").reshape(30, 20)
+    out = io.BytesIO()
+    imwrite(out, image, description="# Exposure 1 s\r\n# Tau 2\r\n", metadata=None, software=None, rowsperstrip=30)
+    whole = out.getvalue()
+    at = whole.index(b"# Exposure")
+    end = at + len("# Exposure 1 s\r\n# Tau 2\r\n")
+    converted = whole[:at] + whole[at:end].replace(b"\r\n", b"\n") + whole[end:]
+    assert len(converted) == len(whole) - 2
+    (signal,) = open_file(write("a.tif", converted))
+    np.testing.assert_array_equal(signal.data, image)
+    assert signal.metadata["warnings"] == ["its line ends had been converted as in a text: 2 bytes were put back"]
+    (signal,) = open_file(write("b.tif", whole))
+    assert "warnings" not in signal.metadata
+    for short in (whole[:-2], converted[:-1], whole[:-1]):
+        with pytest.raises(ReaderError):
+            open_file(write("c.tif", short))
