@@ -22,6 +22,7 @@ from matstudio.bus.rundir import LAUNCHER, STATION, Run
 _LOOK_S = 0.5
 _PR_SET_PDEATHSIG = 1
 _GONE_S, _ORPHAN_S = 2.5, 10.0
+LOG_BYTES = 64 << 20
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -63,6 +64,15 @@ def die_with_parent(number: int = 9) -> None:
     only. It holds for what the process becomes (`exec`), but not for its children."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
+
+
+def limit_files(most: int = LOG_BYTES) -> None:
+    """Let this process write no file beyond `most` bytes, where the system can: what floods its log, fills no disk."""
+    try:
+        import resource
+    except ImportError:
+        return
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
 
 def settle() -> None:

@@ -223,6 +223,7 @@ def main(maker: Callable[[Sequence[str]], Callable[[Order], Frame | None]]) -> N
     processes.die_with_parent()
     if hasattr(os, "setsid"):
         os.setsid()
+    processes.limit_files()
     processes.set_priority(0)  # not the device's, which it has inherited
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     answers = os.dup(1)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from matstudio.bus import processes
 from matstudio.bus.messages import CommandClient, CommandError, CommandServer, Publisher, Subscriber
 from matstudio.bus.ring import RingError, RingReader
 from matstudio.bus.rundir import DEVICE, MODELHOST, Run
@@ -304,6 +305,7 @@ def main(run: Run, stop: threading.Event) -> None:
     if hasattr(os, "nice"):
         os.nice(5)
     sys.setswitchinterval(SWITCH_S)
+    processes.limit_files()
     host = ModelHost(run)
     try:
         while not stop.is_set():

@@ -33,7 +33,7 @@ from matstudio.workers.frames import FrameWorker
 log = logging.getLogger(__name__)
 NICE = 5
 PAINT_MS, IDLE_S, LISTEN_MS, ALIVE_MS = 80, 0.5, 50, 1000
-DATA_BYTES, FILE_BYTES = 2 << 30, 64 << 20
+DATA_BYTES = 2 << 30
 END_S = 1.0
 
 
@@ -193,12 +193,12 @@ class Host(QObject):
 
 def _limit() -> None:
     """Bound the memory that this process takes and the files that it writes, where the system can."""
+    processes.limit_files()
     try:
         import resource
     except ImportError:
         return
     resource.setrlimit(resource.RLIMIT_DATA, (DATA_BYTES, DATA_BYTES))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES, FILE_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
