@@ -29,9 +29,13 @@ def formats(arguments: argparse.Namespace) -> None:
     out = writable(arguments.out) if arguments.out else None
     from matstudio.instruments.readers import survey
 
-    text = out.read_text(encoding="utf-8") if out is not None and out.exists() else ""
-    if text and survey.BEGIN not in text:
-        raise UsageError(f"{out}: exists already, without the line {survey.BEGIN}")
+    def before() -> str:
+        text = out.read_text(encoding="utf-8") if out is not None and out.exists() else ""
+        if text and survey.BEGIN not in text:
+            raise UsageError(f"{out}: exists already, without the line {survey.BEGIN}")
+        return text
+
+    before()
 
     def progress(done: int, total: int) -> None:
         print(f"\r{done}/{total} files", end="" if done < total else "\n", file=sys.stderr, flush=True)
@@ -44,7 +48,7 @@ def formats(arguments: argparse.Namespace) -> None:
         print(table)
         return
     new = out.with_name(f".{out.name}.new")
-    new.write_text(survey.renew(text, table), encoding="utf-8")
+    new.write_text(survey.renew(before(), table), encoding="utf-8")
     new.replace(out)
     print(out)
 
