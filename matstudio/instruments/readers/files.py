@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import lzma
 import re
 import zipfile
 import zlib
@@ -208,7 +207,7 @@ def _packed(path: Path, opened: Callable[[Path], IO[bytes]]) -> str:
     try:
         with opened(path) as file:
             head = file.read(1024)
-    except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise ReaderError(path, f"damaged: {error}") from None
     if b"# Athena project file" in head[:200]:
         return "athena"

@@ -1,10 +1,9 @@
-"""Files that are packed: gzip, bzip2 or xz around one file, and tar archives that hold one."""
+"""Files that are packed: gzip or bzip2 around one file, and tar archives that hold one."""
 
 from __future__ import annotations
 
 import bz2
 import gzip
-import lzma
 import tarfile
 import tempfile
 import zlib
@@ -15,10 +14,10 @@ from typing import IO, Any
 
 from matstudio.instruments.readers.signal import ReaderError, Signal
 
-_OPENED: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
+_OPENED: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open}
 _MOST_BYTES = 2**29
 _MOST_MEMBERS = 1000
-_ENDINGS = {".tgz": ".tar", ".tbz2": ".tar", ".txz": ".tar"}
+_ENDINGS = {".tgz": ".tar", ".tbz2": ".tar"}
 
 
 def opener(head: bytes) -> Callable[[Path], IO[bytes]] | None:
@@ -49,7 +48,7 @@ def read_packed(path: Path, read: Callable[[Path], list[Signal]]) -> list[Signal
                     _copy(path, source, inner)
             if is_tar(inner):
                 inner = _member(path, inner, Path(name) / "tar")
-        except (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError) as error:
+        except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
             raise ReaderError(path, f"damaged: {error}") from None
         try:
             signals = read(inner)

@@ -19,7 +19,6 @@ _CONTAINERS = (
     (b"PK\x03\x04", "zip"),
     (b"\x1f\x8b", "gzip"),
     (b"BZh", "bzip2"),
-    (b"\xfd7zXZ\0", "xz"),
     (b"II*\0", "TIFF"),
     (b"MM\0*", "TIFF"),
     (b"\x93NUMPY", "NumPy"),
@@ -79,7 +78,7 @@ def _look(folder: Path, path: Path) -> Look:
 
 
 def _ending(path: Path) -> str:
-    if re.fullmatch(r"\.(gz|bz2|xz)", path.suffix.lower()):
+    if re.fullmatch(r"\.(gz|bz2)", path.suffix.lower()):
         return "".join(re.findall(r"\.[A-Za-z][A-Za-z0-9]{0,4}", path.name)[-2:]).lower()
     return path.suffix.lower() or ("POSCAR" if "POSCAR" in path.name else "none")
 
