@@ -87,8 +87,11 @@ class PluginDocks(QObject):
         self._dialog = None
 
     def _tell(self, line: str) -> None:
-        self._window.tell(line)
-        self._window.session.commands.station("event", text=line)
+        """Say a line in the audit log, from which the window has it, or in the window where no station answers."""
+        if self._window.session.live.attached:
+            self._window.session.commands.station("event", text=line)
+        else:
+            self._window.tell(line)
 
     def _dropped(self, name: str) -> None:
         """A plugin's streams end: its detectors make no more frames, and its models read none."""

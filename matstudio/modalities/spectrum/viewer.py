@@ -23,13 +23,14 @@ class Viewer(FrameViewer):
     """Spectrum at the left; overlays and what the model says at the right.
 
     Another kind of spectrum draws overlays of its own in `draw_estimate`, and says which are switched together in
-    `OVERLAYS`: by the text of the switch, their names in the plot.
+    `OVERLAYS`: by the text of the switch, their names in the plot. Those in `OFF` are off at first.
     """
 
     KIND = "Spectrum"
     OVERLAYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         {"edges, peaks": ("edges", "peaks"), "background (dashed)": ("background",)}
     )
+    OFF: frozenset[str] = frozenset()
     LABELS = MappingProxyType(
         {
             "order_parameter": "Order S",
@@ -53,8 +54,9 @@ class Viewer(FrameViewer):
         self._log = self.toggle("log", False)
         self._log.setToolTip("Logarithm of the values; those that are not positive are left out")
         for text, names in self.OVERLAYS.items():
-            box = self.toggle(text)
+            box = self.toggle(text, text not in self.OFF)
             for name in names:
+                self.plot.set_visible(name, text not in self.OFF)
                 box.toggled.connect(lambda on, name=name: self.plot.set_visible(name, on))
         self._log.toggled.connect(self._set_log)
         self._axis: Axis | None = None

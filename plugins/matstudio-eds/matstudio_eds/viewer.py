@@ -17,6 +17,7 @@ class Viewer(SpectrumViewer):
 
     KIND = "EDS"
     OVERLAYS = MappingProxyType({"lines": ("lines",), "background (dashed)": ("background",), "fit": ("fit",)})
+    OFF = frozenset({"fit"})
     LABELS = MappingProxyType({"energy_shift": "Energy shift"})
 
     def draw_estimate(self, estimate: Estimate) -> None:
