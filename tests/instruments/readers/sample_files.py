@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import tarfile
 import zipfile
 
 import numpy as np
@@ -116,6 +117,26 @@ def png(array: np.ndarray, format: str = "PNG") -> bytes:
     return out.getvalue()
 
 
+def tarred(members: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name, body in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(body)
+            archive.addfile(info, io.BytesIO(body))
+        end = archive.offset
+    return out.getvalue()[:end]  # without the empty blocks behind
+
+
+def ksa(images: np.ndarray, version: bytes = b"KSA00J", size: int = 685) -> bytes:
+    height, width = images.shape[1:]
+    head = bytearray(size)
+    head[39:45] = version
+    head[49:51] = width.to_bytes(2, "big")
+    head[321:323] = height.to_bytes(2, "big")
+    return b"".join(bytes(head) + image.astype("<u2").tobytes() for image in images)
+
+
 IMAGE = (np.arange(20 * 30).reshape(20, 30) % 251).astype(np.uint8)
 OWN: dict[str, bytes] = {
     "a.xy": rows(X, Y).encode(),
@@ -142,4 +163,7 @@ OWN: dict[str, bytes] = {
     "a.npz": zipped({"one.npy": npy(IMAGE)}),
     "a.png": png(IMAGE),
     "a.jpg": png(IMAGE, "JPEG"),
+    "a.img": ksa(IMAGE[None]),
+    "a.tar": tarred({"a.xy": rows(X, Y).encode()}),
+    "a.xy.gz": gzip.compress(rows(X, Y).encode(), mtime=0),
 }

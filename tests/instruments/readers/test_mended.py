@@ -5,11 +5,10 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
-import tarfile
 
 import numpy as np
 import pytest
-from sample_files import CIF, OWN, Y, npy
+from sample_files import CIF, OWN, Y, ksa, npy, tarred
 
 from matstudio.domain.frame import Kind
 from matstudio.instruments.readers import ReaderError, open_file
@@ -92,25 +91,6 @@ def test_what_is_packed_and_cannot_be_read(write):
             open_file(path)
         assert said in str(caught.value)
         assert str(caught.value).startswith(f"{path}: ")
-
-
-def tarred(members: dict[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as archive:
-        for name, body in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(body)
-            archive.addfile(info, io.BytesIO(body))
-    return out.getvalue()
-
-
-def ksa(images: np.ndarray, version: bytes = b"KSA00J", size: int = 685) -> bytes:
-    height, width = images.shape[1:]
-    head = bytearray(size)
-    head[39:45] = version
-    head[49:51] = width.to_bytes(2, "big")
-    head[321:323] = height.to_bytes(2, "big")
-    return b"".join(bytes(head) + image.astype("<u2").tobytes() for image in images)
 
 
 def test_rheed_images(write):
