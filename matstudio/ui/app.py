@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
 from matstudio.bus import processes
@@ -23,14 +23,20 @@ log = logging.getLogger(__name__)
 STOP_RUN, KEEP_RUNNING, OPEN_NEXT = 0, 10, 11
 SERVE_MS = 100
 NICE = -5
-SWITCH_S = 0.001  # how long a thread keeps the interpreter from the one that draws and hears the operator
+SWITCH_S = 0.0002  # how long a thread keeps the interpreter from the one that draws and hears the operator
 
 
 def application() -> QApplication:
-    """The Qt application, made once."""
+    """The Qt application, made once.
+
+    Its event loop is Qt's own: in GLib's, timers and what the operator does wait until all that was posted has been
+    done twice over. GTK's dialogs, which need GLib's and know no red theme, are not used.
+    """
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
         return existing
+    os.environ.setdefault("QT_NO_GLIB", "1")
+    QApplication.setAttribute(Qt.ApplicationAttribute.AA_DontUseNativeDialogs)
     made = QApplication(["matstudio"])
     made.setApplicationName("MatStudio")
     made.setDesktopFileName("matstudio")

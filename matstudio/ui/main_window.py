@@ -121,7 +121,13 @@ class MainWindow(QMainWindow):
         self._alive.show_states(processes.states(live, None if machine is None else machine.alive))
         self._ticks += 1
         self._trends.sample(live)
-        match self._ticks % SLOWLY:  # some of it each time: what is painted at once holds up the operator's hand
+        QTimer.singleShot(REFRESH_MS // 2, self, self._refresh_slowly)
+
+    def _refresh_slowly(self) -> None:
+        """Show, of what changes slowly, some each time and in between: what is painted at once holds up the operator's
+        hand."""
+        live = self.session.live
+        match self._ticks % SLOWLY:
             case 0:
                 span = self._trend_view.show_trends(self._trends, live.run.clock.now())
                 self.docks["Trends"].set_line(f"last {span / 60:g} min")

@@ -75,6 +75,7 @@ class Rows(QWidget):
         self._rows: tuple[tuple[str, str], ...] = ()
         self._stale = False
         self._widest = 0
+        self._hint: QSize | None = None
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
     def rows(self) -> tuple[tuple[str, str], ...]:
@@ -87,7 +88,7 @@ class Rows(QWidget):
         if (new, stale) == (self._rows, self._stale):
             return
         before = (len(self._rows), self._widest)
-        self._rows, self._stale = new, stale
+        self._rows, self._stale, self._hint = new, stale, None
         text = "\n".join(f"{label}: {value}" for label, value in new)
         self.setToolTip(text)
         self.setAccessibleDescription(text)
@@ -97,13 +98,16 @@ class Rows(QWidget):
         self.update()
 
     def sizeHint(self) -> QSize:
+        if self._hint is not None:
+            return self._hint
         metrics = QFontMetricsF(scaled(self.font(), 0.95))
         wide = (
             metrics.horizontalAdvance(label) + metrics.averageCharWidth() * 2 + metrics.horizontalAdvance(value)
             for label, value in self._rows
         )
         self._widest = max(self._widest, math.ceil(max(wide, default=0.0)))
-        return QSize(self._widest, math.ceil(len(self._rows) * self._step(metrics)))
+        self._hint = QSize(self._widest, math.ceil(len(self._rows) * self._step(metrics)))
+        return self._hint
 
     def minimumSizeHint(self) -> QSize:
         return QSize(0, self.sizeHint().height())
@@ -128,7 +132,7 @@ class Rows(QWidget):
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.FontChange:
-            self._widest = 0
+            self._widest, self._hint = 0, None
             self.updateGeometry()
         super().changeEvent(event)
 

@@ -42,8 +42,8 @@ class Camera:
         c, s = np.cos(down), np.sin(down)
         about_right = np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
         new = about_right @ about_up @ self.rotation
-        u, _, v = np.linalg.svd(new)  # stays orthonormal however long one turns
-        return replace(self, rotation=u @ v)
+        new = new @ (1.5 * np.eye(3) - 0.5 * new.T @ new)  # stays orthonormal however long one turns (Newton's step)
+        return replace(self, rotation=new)
 
     def panned(self, right: float, down: float) -> Camera:
         """After what is shown was moved by these lengths (Å)."""

@@ -98,17 +98,17 @@ class Overlay:
         cell = np.asarray(self.model.cell, float)
         middles = self.origin + _MIDDLES @ cell
         corners = np.vstack((self.origin, self.origin + cell, self.origin + cell.sum(axis=0) / 2))
-        places = self.camera.project(np.vstack((middles.reshape(-1, 3), corners)), width, height)[0][:, :2]
-        zero, ends, centre = places[12], places[13:16], places[16]
-        for name, edge, end, four in zip("abc", cell, ends, places[:12].reshape(3, 4, 2), strict=True):
-            text = f"{name}  {number(math.hypot(*edge.tolist()), 2)} Å"
-            if math.hypot(*(end - zero).tolist()) < metrics.horizontalAdvance(text):
+        places = self.camera.project(np.vstack((middles, corners)), width, height)[0][:, :2].tolist()
+        (x0, y0), (xc, yc) = places[12], places[16]
+        for n, (name, edge) in enumerate(zip("abc", cell.tolist(), strict=True)):
+            text = f"{name}  {number(math.hypot(*edge), 2)} Å"
+            x, y = places[13 + n]
+            if math.hypot(x - x0, y - y0) < metrics.horizontalAdvance(text):
                 continue
-            out = four - centre
-            far = np.hypot(out[:, 0], out[:, 1])
-            at = int(np.argmax(far + 0.2 * out[:, 1]))  # the edge that lies outermost
-            aside = out[at] / max(float(far[at]), 1e-6)
-            room = QPointF(*(four[at] + aside * 1.1 * metrics.height()).tolist())
+            four = [(math.hypot(x - xc, y - yc), x, y) for x, y in places[4 * n : 4 * n + 4]]
+            far, x, y = max(four, key=lambda p: p[0] + 0.2 * (p[2] - yc))  # the edge that lies outermost
+            away = 1.1 * metrics.height() / max(far, 1e-6)
+            room = QPointF(x + (x - xc) * away, y + (y - yc) * away)
             box = metrics.boundingRect(text)
             box.moveCenter(room)
             box.moveLeft(min(max(box.left(), 4.0), width - box.width() - 4))

@@ -40,12 +40,14 @@ class Shown:
 
     Args:
         image: (height, width, 4) uint8, red, green, blue, 255.
+        ready: the same in the format that the window's own pictures have, which is drawn without being converted.
         camera, drawing, look: what it shows.
         moving: whether it was drawn fast rather than finely.
         seconds: how long the drawing took.
     """
 
     image: np.ndarray
+    ready: QImage
     camera: Camera
     drawing: Drawing
     look: Look
@@ -188,8 +190,9 @@ class Artist(QThread):
             self._chooser.took(seconds)
         if detail.pixels > 1:
             image = _shrunk(image, wanted.size)
+        ready = as_image(image).convertToFormat(QImage.Format.Format_RGB32)
         with self._change:
-            self._newest = Shown(image, wanted.camera, drawing, self._look, wanted.moving, seconds)
+            self._newest = Shown(image, ready, wanted.camera, drawing, self._look, wanted.moving, seconds)
             told, self._told = self._told, True
         if not told:
             self.drawn.emit()
@@ -229,7 +232,8 @@ class Artist(QThread):
             if factor > 1:
                 image = _shrunk(image, wanted.size)
             seconds = time.perf_counter() - start
-            return finish(as_image(image), Shown(image, wanted.camera, self._drawing, self._look, False, seconds))
+            drawn = as_image(image)
+            return finish(drawn, Shown(image, drawn, wanted.camera, self._drawing, self._look, False, seconds))
         except (ValueError, RuntimeError, OSError) as error:
             return str(error)
 

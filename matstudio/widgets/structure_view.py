@@ -27,7 +27,7 @@ from matstudio.widgets.colours import Scheme, scheme
 from matstudio.widgets.structure_camera import Camera, hit, looking
 from matstudio.widgets.structure_drawing import Look, origin_of
 from matstudio.widgets.structure_overlay import Overlay, Pick, describe, follow
-from matstudio.widgets.structure_thread import Artist, Shown, Wanted, as_image
+from matstudio.widgets.structure_thread import Artist, Shown, Wanted
 
 REST_MS = 180
 _CLICK = 4.0
@@ -58,7 +58,6 @@ class StructureView(QWidget):
         self._view = "along the beam"
         self._perspective = False
         self._shown: Shown | None = None
-        self._image = QImage()
         self._pick: Pick | None = None
         self._pressed: QPointF | None = None
         self._last = QPointF()
@@ -170,9 +169,9 @@ class StructureView(QWidget):
                 text = f"drawing {len(self._model.positions):,} sites …"
                 painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, text)
         else:
-            same = self._image.width() == round(self.width() * self.devicePixelRatioF())
+            same = shown.ready.width() == round(self.width() * self.devicePixelRatioF())
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, not same)
-            painter.drawImage(self.rect(), self._image)
+            painter.drawImage(self.rect(), shown.ready)
             _over(shown, self._colours, self.font(), self._pick).draw(painter, self.width(), self.height())
         if self.hasFocus():
             painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -314,7 +313,7 @@ class StructureView(QWidget):
     def _drawn(self) -> None:
         shown = self._artist.newest()
         if shown is not None:
-            self._shown, self._image = shown, as_image(shown.image)
+            self._shown = shown
             if self._pick is not None and not shown.moving:
                 x, y, _ = shown.camera.project(self._pick.position[None], self.width(), self.height())[0][0]
                 found = self._found(shown, x, y)
