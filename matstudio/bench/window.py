@@ -25,8 +25,8 @@ from matstudio.modelhost.choices import Choices
 PROBE = "matstudio.bench.window_probe"
 TURNS = 3
 FIRST, GAP_MS, P99_MS, RATE = 1.3, 60.0, 20.0, 0.8
-SIZES, RATE_S = (1024, 2048), 0.6
-SETTLE_S, LOOP_S = 5.0, 4.0
+SIZES, RATE_S = (1024, 2048), 0.3
+SETTLE_S, LOOP_S = 3.0, 3.5
 _START_S = 60.0
 
 
@@ -171,8 +171,8 @@ def gaps_ms(beats: list[float], start: float, end: float) -> np.ndarray:
 
 
 def display(size: int, turns: int, seconds: float) -> list[Row]:
-    """Images a second that the viewer paints, against a bare image item, best of some turns of each."""
-    ours, theirs = rates(size, turns, seconds)
-    against = f"a bare ImageItem ({theirs:.1f} frames/s)"
-    what = f"{size}² uint16 shown by the viewer, as fast as it can"
-    return [Row(f"rate-{size}", what, ours, "frames/s", against, ours / theirs, (">=", RATE))]
+    """Images a core-second that the viewer paints, against a bare image item, the median of some turns of each."""
+    ours, theirs = rates(size, turns + 2, seconds)
+    against = f"a bare ImageItem ({theirs:.0f} frames)"
+    what = f"{size}² uint16 shown by the viewer, a core-second"
+    return [Row(f"rate-{size}", what, ours, "frames", against, ours / theirs, (">=", RATE))]

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QPixmapCache
 from PySide6.QtWidgets import QApplication
 
 from matstudio.bus import processes
@@ -22,6 +23,7 @@ from matstudio.ui.theme import Theme, apply
 log = logging.getLogger(__name__)
 STOP_RUN, KEEP_RUNNING, OPEN_NEXT = 0, 10, 11
 SERVE_MS = 100
+CACHE_KB = 128 * 1024  # what lies on the pictures is kept as pixmaps: some 5 MB of them, 20 MB at twice the scale
 NICE = -5
 SWITCH_S = 0.0002  # how long a thread keeps the interpreter from the one that draws and hears the operator
 
@@ -41,6 +43,7 @@ def application() -> QApplication:
     made.setApplicationName("MatStudio")
     made.setDesktopFileName("matstudio")
     made.setWindowIcon(icon("matstudio"))
+    QPixmapCache.setCacheLimit(CACHE_KB)
     return made
 
 

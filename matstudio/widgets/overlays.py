@@ -203,18 +203,19 @@ class Hud(pg.GraphicsObject):
         self.setZValue(100)
         self._box, self._font, self._units, self._readout = box, QFont(), "px", ""
         self._area = QRectF()
+        self._plates: tuple[QRectF, QRectF] | None = None
         box.sigResized.connect(self._changed)
         box.sigRangeChanged.connect(self._changed)
 
     def set_units(self, units: str) -> None:
         """Unit of the view's coordinates."""
         self._units = units
-        self.update()
+        self._changed()
 
     def set_area(self, area: QRectF) -> None:
         """Where the image lies in the view's coordinates; the scale bar stands on it."""
         self._area = area
-        self.update()
+        self._changed()
 
     @property
     def area(self) -> QRectF:
@@ -224,13 +225,13 @@ class Hud(pg.GraphicsObject):
     def set_font(self, font: QFont) -> None:
         """Font of both texts."""
         self._font = font
-        self.update()
+        self._changed()
 
     def set_readout(self, text: str) -> None:
         """Show `text`; "" shows none."""
         if text != self._readout:
             self._readout = text
-            self.update()
+            self._changed()
 
     @property
     def readout(self) -> str:
@@ -246,39 +247,59 @@ class Hud(pg.GraphicsObject):
         return length, length_text(length, self._units)
 
     def boundingRect(self) -> QRectF:
-        """The whole view box."""
-        return self._box.boundingRect()
+        """Both plates, and what lies between them."""
+        bar, readout = self._places()
+        return bar.united(readout)
 
     def paint(self, painter: QPainter, *_: object) -> None:
-        area = self._box.boundingRect()
+        bar, readout = self._places()
         metrics = QFontMetricsF(self._font)
-        gap = metrics.height() * 0.4
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         painter.setFont(self._font)
-        length, text = self.bar()
-        if length > 0 and not self._area.isEmpty():
-            long = length / self._box.viewRect().width() * area.width()
-            thick = max(2.0, metrics.height() / 5)
-            wide = max(long, metrics.horizontalAdvance(text))
-            left, bottom = self._corner(area)
-            plate = QRectF(left + gap, bottom - gap - metrics.height() - thick - gap, wide + 2 * gap, 0)
-            plate.setBottom(bottom - gap)
+        for plate in (bar, readout):
             painter.fillRect(plate, PLATE)
-            painter.setPen(INK)
-            line = QRectF(plate.left(), plate.top(), plate.width(), metrics.height())
+        painter.setPen(INK)
+        if not bar.isEmpty():
+            length, text = self.bar()
+            long = self._pixels(length)
+            line = QRectF(bar.left(), bar.top(), bar.width(), metrics.height())
             painter.drawText(line, Qt.AlignmentFlag.AlignCenter, text)
-            left = plate.left() + (plate.width() - long) / 2
-            painter.fillRect(QRectF(left, line.bottom(), long, thick), INK)
-        if self._readout:
-            told = self._readout
-            if metrics.size(0, told).width() > area.width() - 2 * gap:
-                told = told.replace("   ", "\n")
-            size = metrics.size(0, told)
-            plate = QRectF(gap, gap, size.width() + gap, size.height())
-            painter.fillRect(plate, PLATE)
-            painter.setPen(INK)
-            inside = plate.adjusted(gap / 2, 0, 0, 0)
-            painter.drawText(inside, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, told)
+            left = bar.left() + (bar.width() - long) / 2
+            painter.fillRect(QRectF(left, line.bottom(), long, self._thick(metrics)), INK)
+        if not readout.isEmpty():
+            inside = readout.adjusted(0.2 * metrics.height(), 0, 0, 0)
+            sides = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+            painter.drawText(inside, sides, self._told(metrics))
+
+    def _places(self) -> tuple[QRectF, QRectF]:
+        """The plates of scale bar and read-out in the view's pixels; an empty one is not shown."""
+        if self._plates is None:
+            area, metrics = self._box.boundingRect(), QFontMetricsF(self._font)
+            gap = metrics.height() * 0.4
+            bar, readout = QRectF(), QRectF()
+            length, text = self.bar()
+            if length > 0 and not self._area.isEmpty():
+                wide = max(self._pixels(length), metrics.horizontalAdvance(text)) + 2 * gap
+                high = metrics.height() + self._thick(metrics) + gap
+                left, bottom = self._corner(area)
+                bar = QRectF(left + gap, bottom - gap - high, wide, high)
+            if self._readout:
+                size = metrics.size(0, self._told(metrics))
+                readout = QRectF(gap, gap, size.width() + gap, size.height())
+            self._plates = (bar, readout)
+        return self._plates
+
+    def _pixels(self, length: float) -> float:
+        return length / self._box.viewRect().width() * self._box.boundingRect().width()
+
+    @staticmethod
+    def _thick(metrics: QFontMetricsF) -> float:
+        return max(2.0, metrics.height() / 5)
+
+    def _told(self, metrics: QFontMetricsF) -> str:
+        """The read-out, in several lines where it is too wide."""
+        room = self._box.boundingRect().width() - 0.8 * metrics.height()
+        return self._readout.replace("   ", "\n") if metrics.size(0, self._readout).width() > room else self._readout
 
     def _corner(self, area: QRectF) -> tuple[float, float]:
         """Left and bottom, in the view's pixels, of what can be seen of the image."""
@@ -291,6 +312,7 @@ class Hud(pg.GraphicsObject):
 
     def _changed(self, *_: object) -> None:
         self.prepareGeometryChange()
+        self._plates = None
         self.update()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QPointF
+from PySide6.QtCore import QEvent, QPointF, Qt
 from PySide6.QtWidgets import QGraphicsView, QWidget
 
 from matstudio.widgets.colours import Scheme, scheme
@@ -42,6 +42,7 @@ class GraphView(pg.GraphicsView):
         self.plot = pg.PlotItem(enableMenu=False, axisItems={side: Axis(side) for side in ("left", "bottom")})
         self.plot.hideButtons()
         self.setCentralItem(self.plot)
+        self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)  # what lies behind need not be drawn first
         self.box: pg.ViewBox = self.plot.getViewBox()
         self.cursor_at: QPointF | None = None
         self.scene().sigMouseMoved.connect(self._moved)

@@ -33,7 +33,7 @@ def unit_of(frame: Frame) -> str:
 def blank(data: np.ndarray) -> str:
     """One line where a frame (any shape) shows nothing: no value is a number, or all are the same; else ""."""
     flat = data.reshape(-1)
-    if _same(flat[:: max(1, flat.size // 4096)]) and _same(flat):
+    if all(_same(flat[:: max(1, flat.size // some)]) for some in (16, 4096, flat.size)):
         value = flat[0]
         return f"every value is {value:.6g}" if np.isfinite(value) else "no value is a finite number"
     return ""
@@ -128,7 +128,9 @@ class FrameViewer(QWidget):
         try:
             if not frame.data.size:
                 raise ValueError("there is no value in it")
-            frame = replace(frame, axes=tuple(drawable(a) for a in frame.axes))
+            axes = tuple(drawable(a) for a in frame.axes)
+            if axes != frame.axes:
+                frame = replace(frame, axes=axes)
             self.draw_frame(frame)
         except ValueError as error:
             self._say(f"cannot be shown: {error}")
