@@ -292,7 +292,7 @@ def test_unknown_commands_and_instruments():
     child = processes.spawn(run, DEVICE, "matstudio.instruments.serve")
     assert child.wait(20) == 2
     log = run.log_path(DEVICE).read_text()
-    assert log == "device: no instrument 'sextant': twin or replay:FILE\n"
+    assert log == "device: no instrument 'sextant': twin, replay:FILE or one of a plugin in use\n"
     run.remove()
 
 

@@ -54,7 +54,7 @@ def test_a_run_on_the_twin_has_its_stream_read_recorded_and_checked(env, tmp_pat
     session, report = tmp_path / "s.nxs", tmp_path / "r.json"
     matstudio(env, "run", "--headless", "--duration", "8", "--record", str(session), "--report", str(report))
     streams = json.loads(report.read_text())["streams"]
-    assert streams["eds"]["produced"] > 3
+    assert streams["eds"]["produced"] > 0
     assert streams["eds"]["analysed"] > 0
     assert "eds" in matstudio(env, "info", str(session))
     matstudio(env, "verify", str(session))
