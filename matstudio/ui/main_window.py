@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from matstudio.ui.opening import Opener, dropped
 from matstudio.ui.palette import Palette
 from matstudio.ui.parts import Dock, Notice, Words
 from matstudio.ui.plugin_docks import PluginDocks
+from matstudio.ui.preparing import Preparing
 from matstudio.ui.present import counts, header, log, process, processes, status_line
 from matstudio.ui.present.jobs import at_closing
 from matstudio.ui.present.models import model_line
@@ -97,6 +98,8 @@ class MainWindow(QMainWindow):
         self._offers.update()
         self._timer = QTimer(self, interval=REFRESH_MS)
         self._timer.timeout.connect(self.refresh)
+        self._preparing = Preparing(self._views(), self)
+        self._preparing.done.connect(self._prepared)
         self.refresh()
 
     def start(self) -> None:
@@ -248,6 +251,7 @@ class MainWindow(QMainWindow):
                 self._question.destroyed.connect(self._no_question)
             return
         self._timer.stop()
+        self._preparing.stop()
         self.toasts.stop()
         if not self.session.run.headless:
             self.layouts.keep_last()
@@ -368,18 +372,23 @@ class MainWindow(QMainWindow):
         self.docks[name].raise_()
 
     def _prepare(self) -> None:
-        """Make what takes long to import, once."""
-        if self.structure.canvas is not None:
-            return
+        """Make the views, once."""
+        self._preparing.start()
+
+    def _views(self) -> Iterator[Callable[[], object]]:
+        yield self._ask_renderer
+        yield self.structure.prepare
+        yield from (view.prepare for view in self._streams.views())
+        yield self.plugins.start
+
+    def _ask_renderer(self) -> None:
         from matstudio.widgets.structure_canvas import gl_renderer
 
         renderer = gl_renderer()
         soft = any(name in renderer.lower() for name in ("llvmpipe", "softpipe", "swrast", "software"))
         self._gl = f"GL {'software' if soft else 'hardware'}" if renderer else "GL none"
-        self.structure.prepare()
-        for view in self._streams.views():
-            view.prepare()
-        self.plugins.start()
+
+    def _prepared(self) -> None:
         if self._timer.isActive():
             self.session.frames.start()
         self.prepared.emit()

@@ -31,7 +31,8 @@ _SLOW_S = 0.05
 def step_back() -> None:
     """Let control and window go before this thread and those that it starts, as software OpenGL does; on Linux only."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, max(NICE, os.getpriority(os.PRIO_PROCESS, thread)))
 
 
 @dataclass(frozen=True)

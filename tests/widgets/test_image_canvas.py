@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from PySide6.QtCore import QPointF
-from PySide6.QtGui import QColor, QPalette
+from PySide6.QtGui import QColor, QImage, QPalette
 
 from matstudio.domain.frame import Axis
 from matstudio.widgets import image_canvas
@@ -231,6 +231,18 @@ def test_a_layer_stays_hidden_and_goes_with_the_calibration(canvas: ImageCanvas)
     assert canvas.layer("spots").isVisible()
     canvas.set_frame(np.ones((16, 16)), axes(16, 16))
     assert canvas.layer("spots") is None
+
+
+def test_a_label_that_would_cover_another_is_left_out(canvas: ImageCanvas) -> None:
+    def drawn(spots: list[list[float]], texts: list[str]) -> QImage:
+        canvas.set_marks("spots", np.array(spots), texts)
+        return canvas.grab().toImage()
+
+    canvas.set_frame(np.ones((256, 256)), axes(256, 256))
+    near, apart = [[100.0, 100.0], [103.0, 101.0]], [[40.0, 100.0], [200.0, 100.0]]
+    assert drawn(near, ["200", "111"]) == drawn(near, ["200", ""])
+    assert drawn(apart, ["200", "111"]) != drawn(apart, ["200", ""])
+    assert drawn(apart, ["200", ""]) != drawn(apart, ["", ""])
 
 
 def test_many_points_are_drawn(canvas: ImageCanvas) -> None:

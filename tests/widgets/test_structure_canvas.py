@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +21,7 @@ from matstudio.widgets.atoms import BY, bonds, box_edges, colours, ramp, surface
 from matstudio.widgets.elements import COVALENT, species_colour
 from matstudio.widgets.structure_canvas import NO_GL, StructureCanvas, gl_renderer
 from matstudio.widgets.structure_overlay import Pick
+from matstudio.widgets.structure_thread import NICE
 from matstudio.widgets.structure_view import StructureView
 
 
@@ -336,3 +340,19 @@ def test_a_driver_that_fails_is_told_and_nothing_else_breaks(qtbot, monkeypatch:
     canvas.save_picture(Path("nowhere.png"), 1, said.append)
     assert said == [f"{NO_GL} (no framebuffer)"]
     canvas.shutdown()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="priorities of threads are Linux's")
+def test_threads_of_software_opengl_step_back_before_the_window(qtbot) -> None:
+    if "llvmpipe" not in gl_renderer():
+        pytest.skip("no software OpenGL here")
+    code = (
+        "import os; from pathlib import Path; from PySide6.QtWidgets import QApplication; app = QApplication([]);"
+        "from matstudio.widgets.structure_canvas import gl_renderer; gl_renderer();"
+        "tasks = [t for t in Path('/proc/self/task').iterdir() if 'llvmpipe' in (t / 'comm').read_text()];"
+        "print([os.getpriority(os.PRIO_PROCESS, int(t.name)) for t in tasks])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    levels = json.loads(told.stdout)
+    assert levels
+    assert min(levels) >= NICE
