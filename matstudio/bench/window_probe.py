@@ -114,7 +114,8 @@ def _count(seen: Seen) -> None:
 
     def shown(self: Any, frame: Any) -> None:
         show(self, frame)
-        seen.frames.append((time.monotonic(), frame.stream))
+        if self.viewer is not None:
+            seen.frames.append((time.monotonic(), frame.stream))
 
     StreamView.show_frame = shown  # type: ignore[method-assign]
 

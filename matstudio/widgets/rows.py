@@ -1,16 +1,19 @@
-"""Small texts that give way: one line that is cut with an ellipsis, and rows of label and value."""
+"""Small texts: one line that is cut with an ellipsis, rows of label and value, and notes that come and go."""
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from matstudio.widgets.colours import scheme
 from matstudio.widgets.text import scaled
+
+ROOM_S = 10.0
 
 
 class Line(QWidget):
@@ -139,3 +142,32 @@ class Rows(QWidget):
     @staticmethod
     def _step(metrics: QFontMetricsF) -> float:
         return metrics.height() * 1.25
+
+
+class Notes(QLabel):
+    """Lines that come and go. Their room stays for ten seconds after they have gone, so that what stands below does not
+    jump, nor is drawn anew, where a frame has a note and the next has none."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWordWrap(True)
+        policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self._told = -math.inf
+        self.hide()
+
+    def set_text(self, text: str) -> None:
+        """Show lines, or none; to be called again and again."""
+        now = time.monotonic()
+        if text:
+            self._told = now
+        if text != self.text():
+            if self.isVisible():
+                self.setMinimumHeight(max(self.minimumHeight(), self.height()))
+            self.setText(text)
+        stays = now - self._told < ROOM_S
+        if not stays:
+            self.setMinimumHeight(0)
+        self.setVisible(stays)

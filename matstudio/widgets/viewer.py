@@ -10,13 +10,13 @@ from types import MappingProxyType
 import numpy as np
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QImage, QResizeEvent
-from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from matstudio.domain.estimate import Estimate
 from matstudio.domain.frame import Frame
 from matstudio.widgets.axes import drawable
 from matstudio.widgets.flow import FlowLayout
-from matstudio.widgets.rows import Line, Rows
+from matstudio.widgets.rows import Line, Notes, Rows
 from matstudio.widgets.shot import photograph
 from matstudio.widgets.text import duration, number, scaled, with_sigma
 from matstudio.widgets.tools import Measuring, ToolStrip
@@ -91,12 +91,7 @@ class FrameViewer(QWidget):
         self._title.set_text(kind)
         self._state = Line("caution", bold=True)
         self._state.hide()
-        self._notes = QLabel()
-        self._notes.setWordWrap(True)
-        policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-        policy.setHeightForWidth(True)
-        self._notes.setSizePolicy(policy)
-        self._notes.setTextFormat(Qt.TextFormat.PlainText)
+        self._notes = Notes()
         self._notes.setFont(scaled(self.font(), 0.9))
         self._rows, self._measured = Rows(), Rows()
         self._card = QFrame()
@@ -273,10 +268,7 @@ class FrameViewer(QWidget):
         latency = f", {1000 * estimate.seconds:.0f} ms" if math.isfinite(estimate.seconds) else ""
         rows.append(("Model", f"{estimate.model.name} {estimate.model.version}{latency}"))
         self._rows.set_rows(rows, self._stale)
-        notes = "\n".join(self.notes(estimate))
-        if notes != self._notes.text():
-            self._notes.setText(notes)
-        self._notes.setVisible(bool(notes))
+        self._notes.set_text("\n".join(self.notes(estimate)))
         self._fit()
 
     def _say(self, problem: str) -> None:
@@ -320,7 +312,6 @@ class FrameViewer(QWidget):
         layout.addLayout(head)
         layout.addWidget(self._state)
         layout.addLayout(body, 1)
-        self._notes.hide()
 
     def _fit(self) -> None:
         """Give the column what it asks for, at most 45 % of the width; none where the viewer is very narrow."""
