@@ -125,12 +125,12 @@ def _expected(rng: np.random.Generator, view: _View, columns: Columns, dose: flo
             image, sign = made
             return np.maximum(image, 0.0) * dose * view.pixel**2, sign
     if mode < 0.42:
-        drawn = _incoherent(rng, view, columns, rng.uniform(0.26, 0.5))
+        drawn = _incoherent(rng, view, _compressed(columns, rng.uniform(0.25, 1.0)), rng.uniform(0.26, 0.5))
         depth = rng.uniform(0.04, 0.6)
         light = np.clip(1.0 - depth * drawn, 0.02, None) * rng.uniform(0.3, 1.0)
         return view.cut(light) * _gradient(rng, view.n) * dose * view.pixel**2, -1
     sigma = rng.uniform(0.26, 0.6)
-    drawn = _incoherent(rng, view, columns, sigma)
+    drawn = _incoherent(rng, view, _compressed(columns, rng.uniform(0.5, 1.0)), sigma)
     # share of the electrons that a strong column's middle scatters to the detector: 8 to 1e5 reach it from a column
     if given is None:
         many = _log(rng, 8.0, 1e5) if rng.random() < 0.4 else _log(rng, 8.0, 1e3)
@@ -140,6 +140,11 @@ def _expected(rng: np.random.Generator, view: _View, columns: Columns, dose: flo
     level = peak * _log(rng, 0.02, 1.5)
     light = np.clip(view.cut(drawn) * peak, 0, None) * _gradient(rng, view.n) + level * _gradient(rng, view.n)
     return light * dose * view.pixel**2, 1
+
+
+def _compressed(columns: Columns, exponent: float) -> Columns:
+    """Columns whose strengths differ less, as the lower a detector's angles are, the less the atomic number counts."""
+    return Columns(columns.xy, columns.weight**exponent, columns.kind)
 
 
 def _incoherent(rng: np.random.Generator, view: _View, columns: Columns, sigma: float) -> np.ndarray:

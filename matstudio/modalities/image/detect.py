@@ -204,16 +204,26 @@ def textured(spectrum: Spectrum, width: float, sign: int, alone: int) -> bool:
     return int((-response[at[:, 0], at[:, 1]] > 0.25 * strongest).sum()) > _OPPOSITE * alone
 
 
-def best_width(spectrum: Spectrum, sign: int, widths: np.ndarray) -> float:
+def best_width(spectrum: Spectrum, sign: int, widths: np.ndarray, at: np.ndarray | None = None) -> float:
     """The width in pixels at which columns stand out most: greatest sum of squared significances beyond 4.
 
     Where none stand out, the middle one.
+
+    Args:
+        spectrum: of the image.
+        sign: +1 where columns are bright, -1 where they are dark.
+        widths: to choose from, pixels.
+        at: (N, 2) x, y where columns are; by default where each width has its maxima.
     """
     gains = []
     for width in widths:
         response = sign * spectrum.apply(spectrum.blob(width))
-        top = (response == ndimage.maximum_filter(response, size=2 * math.ceil(width) + 1)) & (response > 4)
-        gains.append(float(((response[top] - 4) ** 2).sum()))
+        if at is None:
+            top = response[response == ndimage.maximum_filter(response, size=2 * math.ceil(width) + 1)]
+        else:
+            column, row = np.clip(np.rint(at).astype(int), 0, np.array(response.shape[::-1]) - 1).T
+            top = response[row, column]
+        gains.append(float((np.maximum(top - 4, 0) ** 2).sum()))
     return float(widths[int(np.argmax(gains)) if max(gains) > _GAIN else len(widths) // 2])
 
 
@@ -231,7 +241,13 @@ def classical(image: np.ndarray, pixel: float | None, counts: bool, sign: Sign, 
     polarity = sign(image, float(may_be[len(may_be) // 2]))
     if width is None:
         width = best_width(spectrum, polarity, may_be)
-    xy, pattern = find(spectrum, width, polarity)
-    if pixel is None and not pattern.any() and textured(spectrum, width, polarity, len(xy)):
-        xy, pattern = xy[:0], pattern[:0]
-    return Found(xy, width, polarity, np.where(pattern, _PATTERN, _SIGNIFICANT), np.where(pattern, _WEAKEST, 0.0))
+    found = standing_out(spectrum, width, polarity)
+    if pixel is None and not (found.weakest > 0).any() and textured(spectrum, width, polarity, len(found.xy)):
+        return found.take(np.zeros(0, int))
+    return found
+
+
+def standing_out(spectrum: Spectrum, width: float, sign: int) -> Found:
+    """What `find` sees, with what the fit must show of each."""
+    xy, pattern = find(spectrum, width, sign)
+    return Found(xy, width, sign, np.where(pattern, _PATTERN, _SIGNIFICANT), np.where(pattern, _WEAKEST, 0.0))

@@ -101,10 +101,10 @@ def background(image: np.ndarray, columns: np.ndarray, length: float) -> np.ndar
 
 
 def _blocks(image: np.ndarray, size: int) -> np.ndarray:
-    """Sums of blocks of `size` x `size` pixels; the last ones may reach beyond the image, where it is zero."""
-    rows, columns = (-n % size for n in image.shape)
-    padded = np.pad(image, ((0, rows), (0, columns)))
-    return np.asarray(padded.reshape(padded.shape[0] // size, size, padded.shape[1] // size, size).sum(axis=(1, 3)))
+    """Sums of blocks of `size` x `size` pixels; the last ones may be smaller."""
+    for axis in (0, 1):
+        image = np.add.reduceat(image, np.arange(0, image.shape[axis], size), axis)
+    return image
 
 
 def _stretched(blocks: np.ndarray, size: int, length: int, axis: int) -> np.ndarray:

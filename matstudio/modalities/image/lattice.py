@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy import fft, ndimage
@@ -121,12 +122,9 @@ def correlated(image: np.ndarray, shortest: float) -> Lattice | None:
     Peaks count that reach 0.4 of the greatest beyond `shortest` pixels; the vectors are refined on their multiples.
     """
     data = image - image.mean()
-    window = np.outer(*(np.hanning(n) for n in image.shape))
-    size = tuple(fft.next_fast_len(2 * n, True) for n in image.shape)
-    power = np.abs(fft.rfft2((data * window).astype(np.float32), s=size)) ** 2
-    norm = np.abs(fft.rfft2(window.astype(np.float32), s=size)) ** 2
+    window, weight = _window(image.shape[0], image.shape[1])
     half = np.array(image.shape) // 3
-    full, weight = (np.roll(fft.irfft2(p, s=size), half, (0, 1)) for p in (power, norm))
+    full = _autocorrelation((data * window).astype(np.float32), half)
     part = (slice(0, 2 * half[0] + 1), slice(0, 2 * half[1] + 1))
     correlation = full[part] / np.maximum(weight[part], 1e-3 * weight.max())
     top = correlation == ndimage.maximum_filter(correlation, size=max(3, 2 * int(0.4 * shortest) + 1))
@@ -161,6 +159,19 @@ def correlated(image: np.ndarray, shortest: float) -> Lattice | None:
     residual = near[good] - index[good] @ basis
     error = np.sqrt((residual**2).mean() * np.trace(np.linalg.inv(index[good].T @ index[good])) / 2)
     return Lattice(basis, np.zeros(2), float(error / np.hypot(*basis[0])))
+
+
+@lru_cache(maxsize=4)
+def _window(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
+    """Hann window of an image, and its autocorrelation."""
+    window = np.outer(np.hanning(rows), np.hanning(columns)).astype(np.float32)
+    return window, _autocorrelation(window, np.array(window.shape) // 3)
+
+
+def _autocorrelation(data: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Not periodic; the zero at `shift`."""
+    size = tuple(fft.next_fast_len(2 * n, True) for n in data.shape)
+    return np.roll(fft.irfft2(np.abs(fft.rfft2(data, s=size)) ** 2, s=size), shift, (0, 1))
 
 
 def _parabola(image: np.ndarray, at: np.ndarray) -> np.ndarray:

@@ -23,7 +23,7 @@ from matstudio.modalities.image.canonical import (
     white_noise,
 )
 from matstudio.modalities.image.detect import Found, Sign
-from matstudio.modalities.image.network import ARCHITECTURE, CELL, ColumnNet, run
+from matstudio.modalities.image.network import ARCHITECTURE, CELL, ColumnNet, fused, run
 from matstudio.modalities.image.reconstruct import Reader, source_checksum
 
 PIXELS_A = (0.04, 0.25)
@@ -104,19 +104,8 @@ class NetworkFinder:
             notes = (f"pixels of {pixel:.3g} Å: the network was trained on {PIXELS_A[0]} to {PIXELS_A[1]} Å",)
         seen = canonical(image, pixel)
         if min(seen.shape) < _SMALLEST:
-            small = "{} x {}".format(*(f"{n * PIXEL_A:.2g}" for n in seen.shape))
-            none = np.zeros(0)
-            return Found(
-                np.zeros((0, 2)),
-                1.0,
-                polarity,
-                none,
-                none,
-                (
-                    *notes,
-                    f"{small} Å are too small a view",
-                ),
-            )
+            small = "{} x {} Å are too small a view".format(*(f"{n * PIXEL_A:.2g}" for n in seen.shape))
+            return Found(np.zeros((0, 2)), 1.0, polarity, np.zeros(0), np.zeros(0), (*notes, small))
         variance = max(float(seen.mean()), 1e-9) if counts else white_noise(image) * (PIXEL_A / pixel) ** 2
         spectrum = detect.Spectrum(seen, variance)
         given = channels(seen, variance, polarity, spectrum)
@@ -124,15 +113,19 @@ class NetworkFinder:
         xy = xy[vouched(xy, heat >= self.settings.certain)]
         known = width is not None
         if width is None:
-            width = detect.best_width(spectrum, polarity, np.array(detect.WIDTHS_A) / PIXEL_A) * PIXEL_A / pixel
-        strange = [n for n, low, high in self.settings.ranges if not low <= statistics(given)[n] <= high]
+            may_be = np.array(detect.WIDTHS_A) / PIXEL_A
+            typical = detect.best_width(spectrum, polarity, may_be, xy if len(xy) else None)
+            width = typical * PIXEL_A / pixel
+        facts = statistics(given)
+        strange = [n for n, low, high in self.settings.ranges if not low <= facts[n] <= high]
         if strange:
             notes += (f"unlike the images that the network was trained on: {', '.join(strange)}",)
         least, weakest = (np.full(len(xy), v) for v in (self.settings.least, self.settings.weakest))
         found = Found(from_canonical(xy, pixel), max(width, 0.9), polarity, least, weakest, notes)
         if known:
             return found
-        return joined(found, detect.classical(image, pixel, counts, lambda *_: polarity), _APART_A / pixel)
+        others = detect.standing_out(spectrum if counts else detect.Spectrum(seen), typical, polarity)
+        return joined(found, replace(others, xy=from_canonical(others.xy, pixel)), _APART_A / pixel)
 
 
 def places(answer: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
@@ -199,4 +192,4 @@ class UNet(Reader):
         self.version = f"{facts.get('version', '0')}.{READING}"
         settings = Settings.loads(facts.get("settings", "{}"))
         checksum = hashlib.sha256((facts["sha256"] + settings.dumps() + source_checksum()).encode()).hexdigest()
-        super().__init__(NetworkFinder(net.eval(), settings), checksum[:16])
+        super().__init__(NetworkFinder(fused(net), settings), checksum[:16])

@@ -8,7 +8,7 @@ import torch
 
 from matstudio.domain.frame import Axis, Frame, Kind
 from matstudio.modalities.image.detect import Found
-from matstudio.modalities.image.network import ARCHITECTURE, CELL, STRIDE, ColumnNet, run
+from matstudio.modalities.image.network import ARCHITECTURE, CELL, STRIDE, ColumnNet, fused, run
 from matstudio.modalities.image.unet import Settings, UNet, joined, places, vouched
 from matstudio.modalities.weights import save_weights
 
@@ -51,6 +51,18 @@ def test_views_of_any_size_are_read_and_a_padded_edge_changes_only_what_is_near(
     for shape in ((48, 49), (63, 130)):
         assert run(net, torch.randn(5, *shape)).shape == (3, -(-shape[0] // CELL), -(-shape[1] // CELL))
     assert run(net, torch.randn(5, 3 * STRIDE, 3 * STRIDE))[0].amin() > 0
+
+
+def test_the_fused_network_gives_the_same_answer():
+    torch.manual_seed(1)
+    net = ColumnNet()
+    for _ in range(3):  # so that the norms do something
+        net(torch.randn(2, 5, 96, 96) * 2 + 1)
+    net.eval()
+    x = torch.randn(5, 64, 80)
+    expected = run(net, x)
+    torch.testing.assert_close(run(fused(net), x), expected, rtol=1e-4, atol=1e-5)
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in net.modules())
 
 
 def test_places_are_the_maxima_with_their_offsets():
