@@ -42,9 +42,11 @@ class Estimate:
             "order_square" ("1", S^2 where that is what was measured; may be negative), "antiphase" ("1", how probable
             more than one domain is) and "boundary_density" ("1/Å", length of domain boundaries per area).
         arrays: for overlays and for fusion, by name. Image: "columns" (N, 2) x, y in pixels, "columns_sigma" (N, 2)
-            pixels, "columns_intensity" (N,) counts, "columns_au" (N,) Au fraction. Diffraction: "spots" (N, 2) x, y in
-            pixels, "spots_sigma", "spots_hkl" (N, 3), "spots_intensity" (N,) counts. Spectrum: "background" (M,) counts
-            on the frame's axis, "edges_eV" (K,), "edges_p" (K,) probability.
+            pixels, "columns_intensity" and "columns_intensity_sigma" (N,) counts, "columns_au" (N,) Au fraction,
+            "lattice" (2, 2) vectors x, y in pixels, "columns_strain" and "columns_strain_sigma" (N, 4) e_xx, e_yy,
+            e_xy and rotation in radians. Diffraction: "spots" (N, 2) x, y in pixels, "spots_sigma", "spots_hkl" (N, 3),
+            "spots_intensity" (N,) counts. Spectrum: "background" (M,) counts on the frame's axis, "edges_eV" (K,),
+            "edges_p" (K,) probability.
         labels: text beside an array, by name: "edges" ("Cu L3", ...).
         notes: one line each, for the operator ("no superlattice spot above noise").
         structure: the atoms, where the model reconstructs them.

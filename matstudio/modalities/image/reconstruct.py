@@ -23,6 +23,7 @@ from matstudio.modalities.image.fit import Columns, fit
 from matstudio.modalities.image.forward import FWHM, cross_section_A2
 from matstudio.modalities.image.lattice import Lattice, correlated, square
 from matstudio.modalities.image.order import Order, Sample, cross_section_ratio, measure
+from matstudio.modalities.image.strain import strain
 
 _UNITS_A = {"Å": 1.0, "A": 1.0, "angstrom": 1.0, "nm": 10.0, "pm": 0.01, "µm": 1e4, "um": 1e4, "m": 1e10}
 _PROBE_A = 0.94  # FWHM of a column where nothing says more (sigma 0.40 Å)
@@ -61,7 +62,9 @@ class Reader:
     the projected lattice; the cube edge for a known material); for a known material "order_parameter", "antiphase" (how
     probable more than one domain is), where domains are mapped "boundary_density" (1/Å, length per area), and, where
     dose and "thickness_cells" are given, "composition".
-    Arrays: those of `Estimate`, and for a known material "order_map", local order parameter in tiles of 16 x 16 pixels.
+    Arrays: those of `Estimate`, for a known material "order_map", local order parameter in tiles of 16 x 16 pixels, and
+    where there is a lattice "lattice" (2, 2), its vectors x, y in pixels, "columns_strain" and "columns_strain_sigma"
+    (N, 4) as `Strain` has them.
     """
 
     name: str
@@ -109,7 +112,8 @@ def source_checksum() -> str:
     """Of the source that the baseline's answers, and the fit of every finder's columns, come from."""
     here = Path(__file__).parent
     source = b"".join(
-        (here / n).read_bytes() for n in ("detect.py", "fit.py", "lattice.py", "order.py", "reconstruct.py")
+        (here / n).read_bytes()
+        for n in ("detect.py", "fit.py", "lattice.py", "order.py", "reconstruct.py", "strain.py")
     )
     return hashlib.sha256(source).hexdigest()[:16]
 
@@ -169,7 +173,7 @@ def _any(image: np.ndarray, frame: Frame, pixel: float | None, counts: bool, fin
             "notes": (f"pixels of {pixel:.3g} Å are too coarse for atomic columns",),
         }
     columns, said = find_columns(image, pixel, counts, lambda binned, width: _sign(binned, frame, width), find)
-    quantities = {"columns": _number(columns)}
+    quantities, arrays = {"columns": _number(columns)}, _arrays(columns)
     notes: tuple[str, ...] = (f"{len(columns.xy)} columns", *said)
     if not len(columns.xy):
         notes = ("no atomic columns: no lattice, and no spots that stand out of noise and texture", *said)
@@ -180,7 +184,8 @@ def _any(image: np.ndarray, frame: Frame, pixel: float | None, counts: bool, fin
         if lattice is not None:
             side, error = lattice.side()
             quantities["lattice_a"] = Quantity(side * pixel, max(error, 1e-3 * side) * pixel, "Å")
-    return {"quantities": quantities, "arrays": _arrays(columns), "notes": notes}
+            arrays |= _strained(columns, lattice)
+    return {"quantities": quantities, "arrays": arrays, "notes": notes}
 
 
 def find_columns(
@@ -248,7 +253,17 @@ def _arrays(columns: Columns) -> dict[str, np.ndarray]:
         "columns": columns.xy,
         "columns_sigma": columns.sigma_xy,
         "columns_intensity": columns.amplitude,
+        "columns_intensity_sigma": columns.sigma_amplitude,
     }
+
+
+def _strained(columns: Columns, lattice: Lattice) -> dict[str, np.ndarray]:
+    """Lattice and strain as arrays; {} where too few columns have neighbours."""
+    found = strain(columns.xy, columns.sigma_xy, lattice.basis)
+    if found is None:
+        return {}
+    values, sigma = found.values.astype(np.float32), found.sigma.astype(np.float32)
+    return {"lattice": found.basis, "columns_strain": values, "columns_strain_sigma": sigma}
 
 
 def _alloy(
@@ -286,11 +301,15 @@ def _alloy(
         quantities["composition"] = absolute
     shown = columns.take(seen)
     fraction = np.clip(order.fraction, 0, 1)
-    arrays = _arrays(shown) | {
-        "columns_au": fraction[seen],
-        "columns_au_sigma": order.fraction_sigma[seen],
-        "order_map": _map(refined, index, order, image.shape),
-    }
+    arrays = (
+        _arrays(shown)
+        | _strained(shown, refined)
+        | {
+            "columns_au": fraction[seen],
+            "columns_au_sigma": order.fraction_sigma[seen],
+            "order_map": _map(refined, index, order, image.shape),
+        }
+    )
     notes: tuple[str, ...] = (f"{seen.sum()} columns", *found.notes)
     if order.antiphase > 0.5:
         domains = len(np.unique(order.phases[seen]))
