@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QRectF, Signal
+from PySide6.QtCore import QPointF, QRectF, Signal
 from PySide6.QtGui import QResizeEvent, QTransform
 from PySide6.QtWidgets import QWidget
 
@@ -18,7 +18,7 @@ from matstudio.domain.frame import Axis
 from matstudio.widgets.axes import drawable
 from matstudio.widgets.colours import COLORMAPS, Scheme
 from matstudio.widgets.levels import extremes, measure, moved, subsample
-from matstudio.widgets.overlays import Circles, Hud, Marks, Points
+from matstudio.widgets.overlays import Arrows, Circles, Hud, Marks, Points
 from matstudio.widgets.picture import Picture, is_counts
 from matstudio.widgets.text import number, scaled, significant
 from matstudio.widgets.view import GraphView
@@ -62,7 +62,7 @@ class ImageCanvas(GraphView):
         self._image = Picture()
         self.plot.addItem(self._image)
         self._hud = Hud(self.box)
-        self._layers: dict[str, Points | Circles | Marks] = {}
+        self._layers: dict[str, Points | Circles | Marks | Arrows] = {}
         self._hidden: set[str] = set()
         self._unit = ""
         self._data: np.ndarray | None = None
@@ -151,10 +151,16 @@ class ImageCanvas(GraphView):
         """Use one of `COLORMAPS`; raises ValueError for another name."""
         self._image.setLookupTable(colormap(name).getLookupTable(nPts=256, alpha=False))
 
-    def set_points(self, layer: str, xy: np.ndarray, values: np.ndarray | None = None) -> None:
-        """Small marks at `xy` (N, 2) pixels; `values` (N,) in 0..1 colour them from copper to gold."""
-        self._layer(layer, Points).place(*self._to_view(xy), values)
+    def set_points(self, layer: str, xy: np.ndarray, values: np.ndarray | None = None, scale: str = "") -> None:
+        """Small marks at `xy` (N, 2) pixels; `values` (N,) in 0..1 colour them on a scale of `overlays.SCALES`."""
+        self._layer(layer, Points).place(*self._to_view(xy), values, scale)
         self._fit_points()
+
+    def set_arrows(self, layer: str, start: np.ndarray, vectors: np.ndarray, texts: str) -> None:
+        """Arrows from `start` (2,) along `vectors` (N, 2), pixels, with a letter of `texts` at each head."""
+        x, y = self._to_view(np.concatenate([start[None], start + vectors]))
+        font = scaled(self.font(), 0.85, bold=True)
+        self._layer(layer, Arrows).place(QPointF(x[0], y[0]), np.column_stack((x, y))[1:], texts, font)
 
     def set_circles(self, layer: str, xy: np.ndarray, radii: np.ndarray) -> None:
         """Ellipses at `xy` (N, 2) pixels with half axes `radii` (N, 2) pixels."""
@@ -165,7 +171,7 @@ class ImageCanvas(GraphView):
         """Rings at `xy` (N, 2) pixels with `texts` (N) beside them, the most important first."""
         self._layer(layer, Marks).place(*self._to_view(xy), texts, scaled(self.font(), 0.85))
 
-    def layer(self, name: str) -> Points | Circles | Marks | None:
+    def layer(self, name: str) -> Points | Circles | Marks | Arrows | None:
         """The overlay of that name, or None."""
         return self._layers.get(name)
 
@@ -215,7 +221,7 @@ class ImageCanvas(GraphView):
             for side in ("left", "bottom"):
                 self.plot.showAxis(side, roomy)
 
-    def _layer(self, name: str, kind: type[Points] | type[Circles] | type[Marks]) -> Any:
+    def _layer(self, name: str, kind: type[Points] | type[Circles] | type[Marks] | type[Arrows]) -> Any:
         item = self._layers.get(name)
         if item is None:
             item = self._layers[name] = kind()

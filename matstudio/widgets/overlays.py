@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QStaticText, QTransform
 
+from matstudio.widgets.colours import mix
 from matstudio.widgets.levels import length_text, nice_length
 from matstudio.widgets.stamps import Stamps, on_screen
 
@@ -22,6 +24,21 @@ PLATE = QColor(0, 0, 0, 150)
 OVERLAY = QColor("#45b3ff")
 CASING = QColor(0, 0, 0, 170)
 INK = QColor("#ffffff")
+
+
+def _scale(*stops: str) -> tuple[QColor, ...]:
+    """`_STEPS` colours through evenly spaced stops."""
+    colours = [QColor(s) for s in stops]
+    at = [i * (len(stops) - 1) / (_STEPS - 1) for i in range(_STEPS)]
+    return tuple(mix(colours[int(a)], colours[min(int(a) + 1, len(stops) - 1)], a - int(a)) for a in at)
+
+
+SCALES = {
+    "copper to gold": _scale("#c8754a", "#ffd24a"),
+    "green to red": _scale("#3fbf6f", "#e8d84a", "#ff4040"),
+    "blue to red": _scale("#2f7bff", "#f2f2f2", "#ff3b30"),
+}
+"""Colours of values from 0 to 1: of a composition, of an uncertainty, of what has a sign (0.5 is zero)."""
 
 
 class _Layer(pg.GraphicsObject):
@@ -42,12 +59,11 @@ class _Layer(pg.GraphicsObject):
 
 
 class Points(_Layer):
-    """Small marks of constant size on the screen, optionally coloured by a value in 0..1."""
+    """Small marks of constant size on the screen, optionally coloured by a value in 0..1 on one of `SCALES`."""
 
     def __init__(self) -> None:
         super().__init__()
-        low, high = QColor("#c8754a"), QColor("#ffd24a")
-        self._colours = [*(_between(low, high, i / (_STEPS - 1)) for i in range(_STEPS)), OVERLAY]
+        self.scale = next(iter(SCALES))
         self._stamps = Stamps(_STEPS + 1, self._draw)
         self._size = 3
         self.data = np.zeros(0, [("x", float), ("y", float), ("colour", int)])
@@ -62,8 +78,12 @@ class Points(_Layer):
             self._size = size
             self.update()
 
-    def place(self, x: np.ndarray, y: np.ndarray, values: np.ndarray | None) -> None:
-        """Put the marks at x, y (N,); `values` (N,) in 0..1 colour them from copper to gold, NaN as without values."""
+    def place(self, x: np.ndarray, y: np.ndarray, values: np.ndarray | None, scale: str = "") -> None:
+        """Put the marks at x, y (N,); `values` (N,) in 0..1 colour them on a scale (default: the first of `SCALES`),
+        NaN as without values."""
+        scale = scale or next(iter(SCALES))
+        if scale != self.scale:
+            self.scale, self._stamps = scale, Stamps(_STEPS + 1, self._draw)
         self.data = np.zeros(len(x), self.data.dtype)
         self.data["x"], self.data["y"], self.data["colour"] = x, y, _STEPS
         if values is not None:
@@ -81,8 +101,51 @@ class Points(_Layer):
     def _draw(self, painter: QPainter, kind: int, size: float) -> None:
         cased = self._size > 4
         painter.setPen(QPen(CASING, 0.7) if cased else Qt.PenStyle.NoPen)
-        painter.setBrush(self._colours[kind])
+        painter.setBrush(OVERLAY if kind == _STEPS else SCALES[self.scale][kind])
         painter.drawEllipse(QPointF(), size - 1.0, size - 1.0)
+
+
+class Arrows(_Layer):
+    """Arrows with a letter at each head, drawn where they begin and end in the view."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._start, self._ends, self._texts, self._font = QPointF(), np.zeros((0, 2)), "", QFont()
+        self.setZValue(12)
+
+    def place(self, start: QPointF, ends: np.ndarray, texts: str, font: QFont) -> None:
+        """Arrows from `start` to each of `ends` (N, 2) in the view's coordinates; `texts` N letters."""
+        self._start, self._ends, self._texts, self._font = start, ends, texts, font
+        self.update()
+
+    def paint(self, painter: QPainter, *_: object) -> None:
+        onto = painter.transform()
+        start = onto.map(self._start)
+        painter.save()
+        painter.resetTransform()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setFont(self._font)
+        height = QFontMetricsF(self._font).height()
+        for end, text in zip(self._ends, self._texts, strict=True):
+            head = onto.map(QPointF(*end))
+            along = head - start
+            length = math.hypot(along.x(), along.y())
+            if length < 4:
+                continue
+            unit = along / length
+            side = QPointF(-unit.y(), unit.x())
+            back = head - unit * min(0.5 * height, 0.4 * length)
+            barbs = (back + side * 0.25 * height, back - side * 0.25 * height)
+            for colour, width in ((CASING, 4.0), (INK, 1.6)):
+                painter.setPen(QPen(colour, width))
+                painter.drawLine(start, head)
+                for barb in barbs:
+                    painter.drawLine(head, barb)
+            box = QRectF(0, 0, QFontMetricsF(self._font).horizontalAdvance(text) + 4, height)
+            box.moveCenter(head + unit * 0.8 * height)
+            painter.fillRect(box, PLATE)
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+        painter.restore()
 
 
 class Circles(pg.PlotCurveItem):
@@ -314,7 +377,3 @@ class Hud(pg.GraphicsObject):
         self.prepareGeometryChange()
         self._plates = None
         self.update()
-
-
-def _between(a: QColor, b: QColor, part: float) -> QColor:
-    return QColor.fromRgbF(*(x + (y - x) * part for x, y in zip(a.getRgbF(), b.getRgbF(), strict=True)))

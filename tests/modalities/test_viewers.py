@@ -337,3 +337,31 @@ def test_viewers_come_and_go(qtbot) -> None:
         QApplication.processEvents()
         counts.append(len(QApplication.allWidgets()))
     assert counts[1] == counts[2]
+
+
+def test_columns_are_coloured_by_what_is_chosen_and_the_lattice_is_drawn(qtbot) -> None:
+    view = viewer("image", qtbot)
+    view.show_frame(image())
+    assert view._by.isHidden()
+    arrays = {
+        **ESTIMATES["image"].arrays,
+        "columns_strain": np.full((3, 4), 0.01),
+        "lattice": np.array([[20.0, 0.0], [0.0, 20.0]]),
+        "columns_intensity": np.array([9.0, 4.0, 90.0]),
+        "columns_intensity_sigma": np.ones(3),
+    }
+    view.show_estimate(estimate("image", arrays))
+    rows = dict(view._rows.rows())
+    assert rows["Columns"] == "3 found, 1 below 5 σ"
+    assert rows["Vectors a, b"] == "2.30, 2.30 Å, 90.0°"
+    assert view.canvas.layer("columns").scale == "copper to gold"
+    view._by.setCurrentText("colour by strain xx")
+    view._by.activated.emit(view._by.currentIndex())
+    assert view.canvas.layer("columns").scale == "blue to red"
+    assert (view._ramp.low, view._ramp.high) == ("−1 %", "+1 %")
+    before = view.canvas.grab().toImage()
+    view._lattice.setChecked(True)
+    assert view.canvas.grab().toImage() != before
+    view.show_estimate(ESTIMATES["image"])  # a lattice that is no longer seen is no longer drawn
+    assert not view._lattice.isEnabled()
+    assert view._by.currentText() == "colour by composition"

@@ -45,7 +45,7 @@ def predict_image(
             if not isinstance(images, h5py.Group) or not len(images):
                 raise ValueError(f"{set_path}: no group /images with images")
             for number, name in enumerate(images):
-                frame = _frame(images[name], name, number, str(set_path))
+                frame = frame_of(images[name], name, number, str(set_path))
                 try:
                     answers[name] = np.asarray(model(frame).arrays["columns"])
                 except ValueError:
@@ -59,7 +59,18 @@ def predict_image(
     return len(answers)
 
 
-def _frame(group: Any, name: str, number: int, path: str) -> Frame:
+def frame_of(group: Any, name: str, number: int, path: str) -> Frame:
+    """The image of a group /images/NAME of a set, and what is known of it.
+
+    Args:
+        group: h5py group.
+        name: of the image.
+        number: becomes the frame's.
+        path: of the set, for messages.
+
+    Raises:
+        ValueError: there is no image of two dimensions, or no pixel size; one line.
+    """
     try:
         data = group["image"][()]
         pixel = float(group.attrs["pixel_size_A"])

@@ -6,17 +6,21 @@ import math
 from types import MappingProxyType
 
 import numpy as np
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QComboBox, QWidget
 
 from matstudio.domain.estimate import Estimate
 from matstudio.domain.frame import Frame
+from matstudio.modalities.image.shades import choices, shades
 from matstudio.widgets.histogram import Levels
 from matstudio.widgets.image_canvas import ImageCanvas
 from matstudio.widgets.image_tools import ImageTools
+from matstudio.widgets.ramp import Ramp
 from matstudio.widgets.text import number
 from matstudio.widgets.tools import IMAGE_TOOLS
 from matstudio.widgets.viewer import FrameViewer, unit_of
 
+SURE = 5.0
+"""Intensity over its standard deviation from which a column is sure (Rose, J. Opt. Soc. Am. 38 (1948) 196)."""
 _TIMES = (1, 2, 5, 10, 20, 50, 100, 200)
 
 
@@ -45,10 +49,22 @@ class Viewer(FrameViewer):
         self.column.addWidget(Levels(self.canvas))
         self._columns = self.toggle("columns")
         self._uncertainty = self.toggle("uncertainty", False)
-        self._columns.toggled.connect(lambda on: self.canvas.set_layer_visible("columns", on))
-        self._uncertainty.toggled.connect(lambda on: self.canvas.set_layer_visible("uncertainty", on))
-        self.canvas.set_layer_visible("uncertainty", False)
+        self._lattice = self.toggle("lattice vectors", False)
+        for box, layer in ((self._columns, "columns"), (self._uncertainty, "uncertainty"), (self._lattice, "lattice")):
+            box.toggled.connect(lambda on, layer=layer: self.canvas.set_layer_visible(layer, on))
+            self.canvas.set_layer_visible(layer, box.isChecked())
+        self._by = QComboBox()
+        self._by.setToolTip("What the columns' colours tell")
+        self._by.setAccessibleName("colour columns by")
+        self._by.activated.connect(lambda _: self._colour())
+        self._ramp = Ramp()
+        self.below.addWidget(self._by)
+        self.below.addWidget(self._ramp)
+        self._offered: tuple[str, ...] = ()
+        self._ends: dict[str, float] = {}
         self._times = 0
+        self._by.hide()
+        self._ramp.hide()
 
     def set_colormap(self, name: str) -> None:
         """Use a colour map of `colours.COLORMAPS`."""
@@ -61,35 +77,82 @@ class Viewer(FrameViewer):
         self.tools.set_frame(frame.data, frame.axes, unit_of(frame))
 
     def draw_estimate(self, estimate: Estimate) -> None:
-        """Draw the columns, coloured by Au fraction where it is known, and circles of some times one sigma."""
+        """Draw the columns, coloured by what was chosen, circles of some times one sigma, and the lattice vectors."""
         xy = _pairs(estimate, "columns")
         for box in (self._columns, self._uncertainty):
             box.setEnabled(xy is not None)
         if xy is None:
+            self._lattice.setEnabled(False)
+            self._offer(())
             self.canvas.clear_layers()
             return
-        au = estimate.arrays.get("columns_au")
-        self.canvas.set_points("columns", xy, au if au is not None and au.shape == (len(xy),) else None)
+        self._offer(choices(estimate))
+        self._colour(estimate)
         sigma = _pairs(estimate, "columns_sigma")
         if sigma is not None and len(sigma) == len(xy):
             self._choose_times(sigma)
             self.canvas.set_circles("uncertainty", xy, sigma * self._times)
+        vectors = _pairs(estimate, "lattice")
+        self._lattice.setEnabled(vectors is not None)
+        if vectors is not None and len(vectors) == 2 and self.frame is not None:
+            middle = (np.array(self.frame.data.shape[::-1]) - 1) / 2
+            start = xy[int(np.argmin(np.hypot(*(xy - middle).T)))]
+            self.canvas.set_arrows("lattice", start, vectors, "ab")
+        else:
+            self.canvas.set_arrows("lattice", np.zeros(2), np.zeros((0, 2)), "")
 
     def rows(self, estimate: Estimate) -> list[tuple[str, str]]:
         """How many columns, and how well their positions are known."""
         xy, sigma = _pairs(estimate, "columns"), _pairs(estimate, "columns_sigma")
-        rows = [] if xy is None else [("Columns", f"{len(xy):,} found")]
-        if sigma is not None and np.isfinite(sigma).any() and self.frame is not None:
+        rows = [] if xy is None else [("Columns", f"{len(xy):,} found{_unsure(estimate)}")]
+        axis = self.frame.axes[1] if self.frame is not None else None
+        pm = self._pixel_pm()
+        if sigma is not None and np.isfinite(sigma).any() and axis is not None:
             typical = float(np.nanmedian(sigma))
-            axis = self.frame.axes[1]
-            in_pm = {"Å": 100.0, "nm": 1000.0, "pm": 1.0}.get(axis.units)
-            text = f"{number(typical, 2)} px" if in_pm is None else f"{number(typical * abs(axis.scale) * in_pm, 1)} pm"
-            rows.append(("Position σ", text))
+            rows.append(("Position σ", f"{number(typical, 2)} px" if pm is None else f"{number(typical * pm, 1)} pm"))
+        vectors = _pairs(estimate, "lattice")
+        if vectors is not None and len(vectors) == 2 and pm is not None:
+            lengths = np.hypot(*vectors.T) * pm / 100
+            cosine = float(vectors[0] @ vectors[1]) / float(np.prod(np.hypot(*vectors.T)))
+            angle = math.degrees(math.acos(min(1.0, max(-1.0, cosine))))
+            rows.append(("Vectors a, b", f"{number(lengths[0], 2)}, {number(lengths[1], 2)} Å, {number(angle, 1)}°"))
         return rows
 
     def notes(self, estimate: Estimate) -> tuple[str, ...]:
         """Lines below the quantities, without the number of columns, which stands above."""
         return tuple(n for n in estimate.notes if not n.removesuffix(" columns").isdigit())
+
+    def _offer(self, names: tuple[str, ...]) -> None:
+        """Offer these to colour by; what was chosen stays chosen while it is there."""
+        if names == self._offered:
+            return
+        self._offered, chosen = names, self._by.currentText()
+        self._by.clear()
+        self._by.addItems([f"colour by {name}" for name in names])
+        self._by.setCurrentIndex(max(0, self._by.findText(chosen)))
+        self._by.setVisible(bool(names))
+        self._ramp.setVisible(bool(names))
+
+    def _colour(self, estimate: Estimate | None = None) -> None:
+        """Colour the columns of an estimate, by default of the one that is shown."""
+        estimate = estimate or self.estimate
+        xy = None if estimate is None else _pairs(estimate, "columns")
+        if estimate is None or xy is None:
+            return
+        by = self._offered[self._by.currentIndex()] if self._offered else ""
+        found = shades(estimate, by, self._pixel_pm(), self._ends.get(by, 0.0))
+        if found is None:
+            self.canvas.set_points("columns", xy)
+            return
+        self._ends[by] = found.end
+        self.canvas.set_points("columns", xy, found.values, found.scale)
+        self._ramp.show_scale(found.scale, found.low, found.high)
+
+    def _pixel_pm(self) -> float | None:
+        """Size of a pixel, pm; None where the frame has no length."""
+        axis = None if self.frame is None else self.frame.axes[1]
+        in_pm = None if axis is None else {"Å": 100.0, "nm": 1000.0, "pm": 1.0}.get(axis.units)
+        return None if axis is None or in_pm is None else abs(axis.scale) * in_pm
 
     def _choose_times(self, sigma: np.ndarray) -> None:
         """Draw sigma so many times enlarged that it can be seen: about an eighth of the columns' spacing."""
@@ -102,6 +165,15 @@ class Viewer(FrameViewer):
         if self._times == 0 or not 0.4 < best / self._times < 2.5:
             self._times = best
             self._uncertainty.setText(f"uncertainty, {best} σ")
+
+
+def _unsure(estimate: Estimate) -> str:
+    """ ", 12 of them below 5 σ": columns that may be none; "" where all are sure or nobody knows."""
+    size, sigma = (estimate.arrays.get(n) for n in ("columns_intensity", "columns_intensity_sigma"))
+    if size is None or sigma is None or size.shape != sigma.shape:
+        return ""
+    unsure = int(np.count_nonzero(size < SURE * sigma))
+    return f", {unsure:,} below {SURE:g} σ" if unsure else ""
 
 
 def _pairs(estimate: Estimate, name: str) -> np.ndarray | None:
