@@ -21,7 +21,7 @@ class Row:
         value: measured, in `unit`.
         against: the peer or limit in words.
         ratio: value over that of the peer or limit.
-        must: the bound that `ratio` has to keep ("<= 1"), as (sign, number).
+        must: the bound that `ratio` has to keep ("<= 1"), as (sign, number), or None: only told.
         aim: the bound wished for, or None.
     """
 
@@ -31,18 +31,20 @@ class Row:
     unit: str
     against: str
     ratio: float
-    must: tuple[str, float]
+    must: tuple[str, float] | None
     aim: tuple[str, float] | None = None
 
     @property
     def passed(self) -> bool:
         """Whether `must` holds."""
+        if self.must is None:
+            return True
         sign, bound = self.must
         return self.ratio <= bound if sign == "<=" else self.ratio >= bound
 
     def as_dict(self) -> dict[str, Any]:
         """The row as `bench --json` prints it."""
-        bounds = {"must": " ".join(map(str, self.must)), "aim": " ".join(map(str, self.aim)) if self.aim else None}
+        bounds = {n: " ".join(map(str, b)) if b else None for n, b in (("must", self.must), ("aim", self.aim))}
         own = {k: getattr(self, k) for k in ("id", "what", "value", "unit", "against", "ratio")}
         return own | bounds | {"pass": self.passed}
 
@@ -70,6 +72,8 @@ def table(name: str, rows: list[Row]) -> str:
     """The same for people."""
     lines = [f"bench {name}"]
     for r in rows:
-        verdict = f"must {r.must[0]} {r.must[1]:g}: {'ok' if r.passed else 'MISSED'}"
-        lines.append(f"  {r.what}: {r.value:.4g} {r.unit}, {r.ratio:.2f} of {r.against} ({verdict})")
+        verdict = f" (must {r.must[0]} {r.must[1]:g}: {'ok' if r.passed else 'MISSED'})" if r.must else ""
+        against = f", {r.ratio:.2f} of {r.against}" if r.against else ""
+        unit = "" if r.unit == "1" else f" {r.unit}"
+        lines.append(f"  {r.what}: {r.value:.4g}{unit}{against}{verdict}")
     return "\n".join(lines)
