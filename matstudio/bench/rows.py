@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 from collections.abc import Callable
@@ -43,9 +44,10 @@ class Row:
         return self.ratio <= bound if sign == "<=" else self.ratio >= bound
 
     def as_dict(self) -> dict[str, Any]:
-        """The row as `bench --json` prints it."""
+        """The row as `bench --json` prints it; None where a number is not finite, which JSON cannot say."""
         bounds = {n: " ".join(map(str, b)) if b else None for n, b in (("must", self.must), ("aim", self.aim))}
         own = {k: getattr(self, k) for k in ("id", "what", "value", "unit", "against", "ratio")}
+        own |= {k: None for k in ("value", "ratio") if not math.isfinite(own[k])}
         return own | bounds | {"pass": self.passed}
 
 

@@ -135,6 +135,14 @@ def test_a_set_gives_rows_of_every_model_and_peer(tmp_path) -> None:
     assert "  unet, F1 at 1e5 e/Å²: 1, 1.03 of 0.975 (must >= 1: ok)" in lines
 
 
+def test_where_nothing_is_found_the_bound_is_missed_and_json_holds(tmp_path) -> None:
+    written(tmp_path / "set.h5", -1)
+    rows = bench.columns({"unet": Told(np.zeros((0, 2)))}, image_sets.simulated(tmp_path / "set.h5"))
+    assert not any(r.passed for r in rows if r.must is not None)
+    shown = json.loads(json.dumps(report("image", rows), allow_nan=False))["rows"]
+    assert next(r for r in shown if r["id"] == "unet-1e5-rms")["value"] is None
+
+
 def test_a_peer_that_is_not_installed_is_named(tmp_path, monkeypatch) -> None:
     written(tmp_path / "set.h5")
     monkeypatch.setattr(bench, "PEERS", (Peer("other", "another", "no_such_package_here", PEERS[0].find),))
