@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy import ndimage
@@ -91,13 +92,25 @@ def background(image: np.ndarray, columns: np.ndarray, length: float) -> np.ndar
     The smoothing is done on blocks of up to a quarter of `length`, and interpolated.
     """
     block = max(1, int(length / 4))
+    shape = image.shape
+    paired = block >= 4
+    if paired:
+        block -= block % 2
+        image, columns = _paired(image), _paired(columns)
     small = columns <= np.quantile(columns[::2, ::2], 0.25)
-    parts = [_blocks(part, block) for part in (small.astype(np.float32), np.where(small, image - columns, 0))]
+    fine = block // 2 if paired else block
+    parts = [_blocks(part, fine) for part in (small.astype(np.float32), np.where(small, image - columns, 0))]
     weight, rest = (ndimage.gaussian_filter(part, length / block, truncate=3) for part in parts)
-    out = rest / np.maximum(weight, 1e-6)
-    for axis in (0, 1):
-        out = _stretched(out, block, image.shape[axis], axis)
-    return out
+    out = rest / np.maximum(weight, 1e-6) / (4 if paired else 1)
+    down, across = (_stretch(n, block, size) for n, size in zip(out.shape, shape, strict=True))
+    return np.asarray(down @ out @ across.T)
+
+
+def _paired(image: np.ndarray) -> np.ndarray:
+    """Sums of 2 x 2 pixels; of an odd number of rows or columns the last is left out."""
+    image = image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2]
+    image = image[::2] + image[1::2]
+    return np.asarray(image[:, ::2] + image[:, 1::2])
 
 
 def _blocks(image: np.ndarray, size: int) -> np.ndarray:
@@ -107,13 +120,11 @@ def _blocks(image: np.ndarray, size: int) -> np.ndarray:
     return image
 
 
-def _stretched(blocks: np.ndarray, size: int, length: int, axis: int) -> np.ndarray:
-    """Values of blocks, linearly interpolated along an axis at the pixels that they stand for."""
-    at = np.clip((np.arange(length) + 0.5) / size - 0.5, 0, blocks.shape[axis] - 1)
-    low = np.minimum(at.astype(np.int64), max(blocks.shape[axis] - 2, 0))
-    part = (at - low)[:, None] if axis == 0 else at - low
-    high = np.minimum(low + 1, blocks.shape[axis] - 1)
-    return np.asarray(np.take(blocks, low, axis) * (1 - part) + np.take(blocks, high, axis) * part)
+@lru_cache(maxsize=16)
+def _stretch(blocks: int, size: int, length: int) -> np.ndarray:
+    """Matrix (length, blocks) that interpolates values of blocks of `size` pixels linearly at the pixels."""
+    at = np.clip((np.arange(length) + 0.5) / size - 0.5, 0, blocks - 1)
+    return np.asarray(np.maximum(0, 1 - np.abs(at[:, None] - np.arange(blocks)[None])))
 
 
 def fit(
