@@ -23,9 +23,8 @@ tensors' bytes `{checksum}`.
 
 **Does** find atomic columns in images of any kind (HAADF, MAADF, ABF, HRTEM) with pixels of 0.04 to 0.25 Å: a heat map
 and offsets at 0.2 Å. Places where the baseline's filters find columns, farther than 1.2 Å from the network's and a
-tenth of their number or more, count too, with the baseline's significances; not where the alloy is known, nor without a
-pixel size. Positions, intensities and their standard deviations come from the same maximum-likelihood fit as the
-baseline's.
+tenth of their number or more, count too, with the baseline's significances; not where the alloy is known. Positions,
+intensities and their standard deviations come from the same maximum-likelihood fit as the baseline's.
 
 **Trained** by `matstudio train unet --steps {steps} --seed {seed}`: {step:,} steps, {spent:.1f} h beside other work on
 2 cores, on {views:,} simulated views of 16 to 38 Å that were each seen once: random plane crystals of 1 to 24 columns a
@@ -49,8 +48,8 @@ column is found closer than 0.5 Å.
 (Images of the kind it was trained on; the thresholds were chosen on them. What it does on another program's images
 stands in `docs/scores.md`.)
 
-**Limits.** Columns closer than 0.8 Å were not trained on, nor were images without a pixel size: then columns are taken
-to be 0.4 Å wide. The heat map is no calibrated probability. At low dose it fills in what the surroundings lead it to
+**Limits.** Columns closer than 0.8 Å were not trained on. An image without a pixel size is read by the baseline's
+filters alone. The heat map is no calibrated probability. At low dose it fills in what the surroundings lead it to
 expect: a single vacancy below the noise may be drawn as a column. An image whose statistics lie outside those of the
 training is read, and the estimate says so.
 """

@@ -6,7 +6,7 @@ import torch
 from scipy.spatial import cKDTree
 
 from matstudio.cli.main import main
-from matstudio.modalities.image.unet import UNet
+from matstudio.modalities.image.unet import READING, UNet
 from matstudio.training import card, unet, validation
 from matstudio.training.crystals import place
 from matstudio.training.unet import Training, batch, train
@@ -103,7 +103,7 @@ def test_a_finished_training_is_weights_that_load_and_a_card(tmp_path, monkeypat
     said = capsys.readouterr()
     assert "step 2/2" in said.err
     model = UNet(tmp_path / "unet.safetensors")
-    assert model.version == "2-3.2"
+    assert model.version == f"2-3.{READING}"
     assert model._find.settings.ranges == (("skewness", -1.0, 1.0),)
     text = (tmp_path / "unet.md").read_text()
     assert "`matstudio train unet --steps 2 --seed 3`: 2 steps" in text

@@ -28,14 +28,14 @@ from matstudio.modalities.image.reconstruct import Reader, source_checksum
 
 PIXELS_A = (0.04, 0.25)
 """Pixel sizes that the network was trained on, Å."""
-READING = "2"
-"""Version of how the network's answer is read, part of the model's: 1 was without what filters find."""
+READING = "3"
+"""Version of how the network's answer is read, part of the model's: 1 was without what filters find; until 2 columns
+were taken as 0.4 Å wide where there is no pixel size, and supports for columns."""
 _SMALLEST = 48  # canonical pixels
 _NEIGHBOURS = np.hypot(*np.mgrid[-2:3, -2:3]) < 2.3  # cells: columns are 0.4 Å from each other at the least
 _NEAR_A = 6.0
 _APART_A = 1.2  # of a place that filters find from the network's nearest
 _SHARE = 0.1  # of the network's places, the least number of such places that count
-_WIDTH_A = 0.4  # of a column, where there is no pixel size but its width in pixels
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,8 @@ class Settings:
 class NetworkFinder:
     """Columns where the network's heat map has a maximum, and where filters find more; a `Finder`.
 
-    Of a known alloy (`width` given) the network's alone: they only have to give its lattice.
+    Of a known alloy (`width` given) the network's alone: they only have to give its lattice. Without a pixel size the
+    filters' alone: the texture of a support, enlarged, looks like columns.
 
     Args:
         net: in evaluation mode.
@@ -93,14 +94,13 @@ class NetworkFinder:
         self, image: np.ndarray, pixel: float | None, counts: bool, sign: Sign, width: float | None = None
     ) -> Found:
         """See `Finder`."""
+        if pixel is None:
+            found = detect.classical(image, None, counts, sign, width)
+            return replace(found, notes=("no pixel size, which the network needs: found by filters",))
         notes: tuple[str, ...] = ()
         may_be = detect.widths(pixel, image.shape)
         polarity = sign(image, float(may_be[len(may_be) // 2]))
-        if pixel is None:
-            width = detect.best_width(detect.Spectrum(image), polarity, may_be)
-            pixel = _WIDTH_A / width
-            notes = (f"no pixel size: columns taken as {width:.2g} pixels wide",)
-        elif not PIXELS_A[0] <= pixel <= PIXELS_A[1]:
+        if not PIXELS_A[0] <= pixel <= PIXELS_A[1]:
             notes = (f"pixels of {pixel:.3g} Å: the network was trained on {PIXELS_A[0]} to {PIXELS_A[1]} Å",)
         seen = canonical(image, pixel)
         if min(seen.shape) < _SMALLEST:

@@ -9,7 +9,7 @@ import torch
 from matstudio.domain.frame import Axis, Frame, Kind
 from matstudio.modalities.image.detect import Found
 from matstudio.modalities.image.network import ARCHITECTURE, CELL, STRIDE, ColumnNet, fused, run
-from matstudio.modalities.image.unet import Settings, UNet, joined, places, vouched
+from matstudio.modalities.image.unet import READING, Settings, UNet, joined, places, vouched
 from matstudio.modalities.weights import save_weights
 
 
@@ -99,7 +99,7 @@ def test_filters_add_a_kind_of_column_that_the_network_misses_but_no_single_plac
 def test_the_same_frame_gives_the_same_bits_and_the_estimate_names_the_weights(weights):
     one, two = UNet(weights)(frame(grid())), UNet(weights)(frame(grid()))
     assert one.model == two.model
-    assert (one.model.name, one.model.version) == ("unet", "7.2")
+    assert (one.model.name, one.model.version) == ("unet", f"7.{READING}")
     assert one.arrays["columns"].tobytes() == two.arrays["columns"].tobytes()
     assert one.arrays["columns_sigma"].shape == one.arrays["columns"].shape
 
@@ -115,7 +115,7 @@ def test_a_checksum_tells_settings_and_weights_apart(weights, tmp_path):
     ("data", "pixel", "says"),
     [
         (grid(), 0.3, "trained on 0.04 to 0.25 Å"),
-        (grid(), None, "no pixel size: columns taken as"),
+        (grid(), None, "no pixel size, which the network needs: found by filters"),
         (grid()[:30, :100], 0.1, "3 x 10 Å are too small a view"),
         (grid()[:60, :60], 0.03, "1.8 x 1.8 Å are too small a view"),
     ],
