@@ -112,6 +112,24 @@ def test_a_viewer_shows_its_streams_frames(qtbot, guests, run, put):
         ring.close()
 
 
+def test_a_view_that_comes_after_the_only_frame_shows_it(qtbot, guests, run, put):
+    """A paused replay sends no other."""
+    put("good", MANIFEST, MODULE)
+    ring = RingWriter(run.ring("good"), 64, slots=4)
+    try:
+        guests.describe(Description("t", "real", (Stream("good", "good", str(ring.path), 5.0, "G"),), {}, (), {}))
+        frame = Frame("good", "good", 0, np.full(4, 0x55, np.uint8), (Axis("x", "px", 1.0, 0.0, 4),), 0.0, 0.1, "c")
+        ring.write(frame)
+        first = guests.show_view(guests.viewer("good"))
+        first.show_frame(frame)
+        qtbot.waitUntil(lambda: first.text() == "" and colour(first) == (0x55, 0x55, 0x55), timeout=LONG)
+        second = guests.show_view(guests.viewer("good"))
+        second.show_frame(frame)
+        qtbot.waitUntil(lambda: second.text() == "" and colour(second) == (0x55, 0x55, 0x55), timeout=LONG)
+    finally:
+        ring.close()
+
+
 def test_what_the_operator_does_reaches_the_widget(qtbot, guests, put):
     put("good", MANIFEST, MODULE)
     view = dock(guests, "good")

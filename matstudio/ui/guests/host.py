@@ -57,6 +57,8 @@ class Host(QObject):
         self._run, self._plugin, self._answers = run, plugin, answers
         self._views: dict[int, Canvas] = {}
         self._streams_of: dict[int, str] = {}
+        self._viewers: set[int] = set()  # those of a stream's kind; the others are docks
+        self._newest: dict[str, Frame] = {}
         self._fresh: set[int] = set()
         self._touched = self._painted = 0.0
         self._look: dict[str, Any] = {}
@@ -98,12 +100,16 @@ class Host(QObject):
                 self._make(int(order["view"]), **rest)
             case "drop":
                 self._streams_of.pop(view, None)
+                self._viewers.discard(view)
                 gone = self._views.pop(view, None)
                 if gone is not None:
                     gone.close()
             case "place" if view in self._views:
-                self._streams_of[view] = str(rest.pop("stream"))
+                before, self._streams_of[view] = self._streams_of.get(view), str(rest.pop("stream"))
                 self._views[view].place(**rest)
+                if self._streams_of[view] != before:  # no other frame may come for long
+                    for frame in tuple(self._newest.values()):
+                        self._give(view, "show_frame", frame, frame.stream)
             case ("mouse" | "wheel" | "key") as act if view in self._views:
                 self._try(view, lambda: getattr(self._views[view], act)(**rest))
 
@@ -120,12 +126,15 @@ class Host(QObject):
         except (Exception, SystemExit) as error:  # noqa: BLE001  the border to a plugin
             self._failed(view, error)
             return
+        if what == MODALITY:
+            self._viewers.add(view)
         self._views[view] = Canvas(widget, view_ring(self._run, self._plugin.name, view))
         for signal, say in (("title_changed", "title"), ("asked", "asked")):
             if hasattr(widget, signal):
                 getattr(widget, signal).connect(lambda text, say=say: self._say(say, view=view, text=str(text)[:200]))
         self._call(view, "set_head_visible", False)
         self._dress({})
+        self._streams_of.pop(view, None)
         self._say("made", view=view)
 
     def _dress(self, look: Mapping[str, Any]) -> None:
@@ -141,6 +150,7 @@ class Host(QObject):
                     self._call(view, name, self._look[key])
 
     def _frame(self, frame: Frame) -> None:
+        self._newest[frame.stream] = frame
         self._feed("show_frame", frame, frame.stream)
 
     def _listen(self) -> None:
@@ -154,10 +164,16 @@ class Host(QObject):
 
     def _feed(self, name: str, value: object, stream: str) -> None:
         for view in tuple(self._views):
-            wanted = self._streams_of.get(view, "")
-            if not wanted or wanted == stream:
-                self._fresh.add(view)
-                self._call(view, name, value)
+            self._give(view, name, value, stream)
+
+    def _give(self, view: int, name: str, value: object, stream: str) -> None:
+        """Give a view what is of its stream; a dock all, a viewer nothing before its stream is known."""
+        if view not in self._views:
+            return
+        wanted = self._streams_of.get(view, "")
+        if (wanted and wanted == stream) or (not wanted and view not in self._viewers):
+            self._fresh.add(view)
+            self._call(view, name, value)
 
     def _call(self, view: int, name: str, value: object) -> None:
         method = getattr(self._views[view].widget, name, None)
