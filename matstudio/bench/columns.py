@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
+
+from matstudio.training.score import pairs
 
 _FAR_A = 0.5
 _OF_SPACING = 0.35
@@ -96,16 +97,6 @@ def deviation(z: np.ndarray) -> float:
 def robust_deviation(z: np.ndarray) -> float:
     """The same from the median of |z|, which a few large errors do not move: 1.4826 of it."""
     return 1.4826 * float(np.median(np.abs(z))) if len(z) else float("nan")
-
-
-def pairs(true: np.ndarray, found: np.ndarray, radius: float) -> np.ndarray:
-    """(M, 2) indices of true and found points closer than `radius`, each at most once, of least total distance."""
-    if not len(true) or not len(found):
-        return np.zeros((0, 2), int)
-    distance = np.linalg.norm(true[:, None] - found[None], axis=2)
-    i, j = linear_sum_assignment(np.where(distance < radius, distance, 1e3))
-    near = distance[i, j] < radius
-    return np.stack([i[near], j[near]], axis=1)
 
 
 def tally(truth: Truth, found: np.ndarray, sigma: np.ndarray | None = None) -> Tally:

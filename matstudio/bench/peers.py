@@ -14,6 +14,8 @@ from importlib.util import find_spec
 import numpy as np
 from scipy import ndimage
 
+from matstudio.modalities.image.detect import refined
+
 _WIDTH_A = 0.40  # standard deviation of a column
 _DIAMETER_A = 1.2
 _LEAST_APART = 1.5  # widths
@@ -64,18 +66,7 @@ def _log(image: np.ndarray, width: float, over_noise: float) -> np.ndarray:
     noise = 1.4826 * float(np.median(np.abs(response - np.median(response))))
     apart = max(1, round(_LEAST_APART * width))
     yx = peak_local_max(response, min_distance=apart, threshold_abs=over_noise * noise, exclude_border=False)
-    return parabola(response, yx)[:, ::-1]
-
-
-def parabola(image: np.ndarray, yx: np.ndarray) -> np.ndarray:
-    """(N, 2) row, column of maxima between the pixels, from the three values across each."""
-    place = yx.astype(float)
-    for axis in (0, 1):
-        inner = (yx[:, axis] > 0) & (yx[:, axis] < image.shape[axis] - 1)
-        low, middle, high = (image[tuple((yx[inner] + k * np.eye(2, dtype=int)[axis]).T)] for k in (-1, 0, 1))
-        bend = np.minimum(low - 2 * middle + high, -1e-12)
-        place[inner, axis] += np.clip(0.5 * (low - high) / bend, -0.5, 0.5)
-    return place
+    return refined(response, yx)[:, ::-1]
 
 
 def trackpy_spots(image: np.ndarray, sign: int, pixel_A: float) -> np.ndarray:

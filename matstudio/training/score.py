@@ -50,16 +50,20 @@ def score(true: np.ndarray, hidden: np.ndarray, found: np.ndarray, size_A: float
     radius = _FAR_A
     if len(true) > 1:
         radius = min(radius, 0.35 * float(cKDTree(true).query(true, k=2)[0][:, 1].min()))
-    matched = np.zeros(len(found), bool)
-    square, hits = 0.0, 0
-    if len(true) and len(found):
-        distance = np.linalg.norm(true[:, None] - found[None], axis=2)
-        rows, columns = linear_sum_assignment(np.where(distance < radius, distance, 1e3))
-        good = distance[rows, columns] < radius
-        matched[columns[good]] = True
-        square, hits = float((distance[rows[good], columns[good]] ** 2).sum()), int(good.sum())
-    rest = found[~matched]
+    of, at = pairs(true, found, radius).T
+    rest = np.delete(found, at, axis=0)
     rest = rest[np.all((rest > _BORDER_A) & (rest < size_A - _BORDER_A), axis=1)]
     if len(hidden) and len(rest):
         rest = rest[cKDTree(hidden).query(rest)[0] > radius]
-    return Score(hits, len(rest), len(true) - hits, square)
+    square = float(((true[of] - found[at]) ** 2).sum())
+    return Score(len(of), len(rest), len(true) - len(of), square)
+
+
+def pairs(true: np.ndarray, found: np.ndarray, radius: float) -> np.ndarray:
+    """(M, 2) indices of true and found points closer than `radius`, each at most once, of least total distance."""
+    if not len(true) or not len(found):
+        return np.zeros((0, 2), int)
+    distance = np.linalg.norm(true[:, None] - found[None], axis=2)
+    i, j = linear_sum_assignment(np.where(distance < radius, distance, 1e3))
+    near = distance[i, j] < radius
+    return np.stack([i[near], j[near]], axis=1)

@@ -18,7 +18,7 @@ from matstudio.domain.frame import Axis
 from matstudio.widgets.axes import drawable
 from matstudio.widgets.colours import COLORMAPS, Scheme
 from matstudio.widgets.levels import extremes, measure, moved, subsample
-from matstudio.widgets.overlays import Arrows, Circles, Hud, Marks, Points
+from matstudio.widgets.overlays import COPPER_TO_GOLD, Arrows, Circles, Hud, Marks, Points
 from matstudio.widgets.picture import Picture, is_counts
 from matstudio.widgets.text import number, scaled, significant
 from matstudio.widgets.view import GraphView
@@ -151,7 +151,9 @@ class ImageCanvas(GraphView):
         """Use one of `COLORMAPS`; raises ValueError for another name."""
         self._image.setLookupTable(colormap(name).getLookupTable(nPts=256, alpha=False))
 
-    def set_points(self, layer: str, xy: np.ndarray, values: np.ndarray | None = None, scale: str = "") -> None:
+    def set_points(
+        self, layer: str, xy: np.ndarray, values: np.ndarray | None = None, scale: str = COPPER_TO_GOLD
+    ) -> None:
         """Small marks at `xy` (N, 2) pixels; `values` (N,) in 0..1 colour them on a scale of `overlays.SCALES`."""
         self._layer(layer, Points).place(*self._to_view(xy), values, scale)
         self._fit_points()

@@ -33,8 +33,9 @@ def _scale(*stops: str) -> tuple[QColor, ...]:
     return tuple(mix(colours[int(a)], colours[min(int(a) + 1, len(stops) - 1)], a - int(a)) for a in at)
 
 
+COPPER_TO_GOLD = "copper to gold"
 SCALES = {
-    "copper to gold": _scale("#c8754a", "#ffd24a"),
+    COPPER_TO_GOLD: _scale("#c8754a", "#ffd24a"),
     "green to red": _scale("#3fbf6f", "#e8d84a", "#ff4040"),
     "blue to red": _scale("#2f7bff", "#f2f2f2", "#ff3b30"),
 }
@@ -63,7 +64,7 @@ class Points(_Layer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.scale = next(iter(SCALES))
+        self.scale = COPPER_TO_GOLD
         self._stamps = Stamps(_STEPS + 1, self._draw)
         self._size = 3
         self.data = np.zeros(0, [("x", float), ("y", float), ("colour", int)])
@@ -78,10 +79,8 @@ class Points(_Layer):
             self._size = size
             self.update()
 
-    def place(self, x: np.ndarray, y: np.ndarray, values: np.ndarray | None, scale: str = "") -> None:
-        """Put the marks at x, y (N,); `values` (N,) in 0..1 colour them on a scale (default: the first of `SCALES`),
-        NaN as without values."""
-        scale = scale or next(iter(SCALES))
+    def place(self, x: np.ndarray, y: np.ndarray, values: np.ndarray | None, scale: str = COPPER_TO_GOLD) -> None:
+        """Put the marks at x, y (N,); `values` (N,) in 0..1 colour them on one of `SCALES`, NaN as without values."""
         if scale != self.scale:
             self.scale, self._stamps = scale, Stamps(_STEPS + 1, self._draw)
         self.data = np.zeros(len(x), self.data.dtype)

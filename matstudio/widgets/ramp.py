@@ -7,7 +7,7 @@ from PySide6.QtGui import QFontMetricsF, QLinearGradient, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from matstudio.widgets.colours import scheme
-from matstudio.widgets.overlays import SCALES
+from matstudio.widgets.overlays import COPPER_TO_GOLD, SCALES
 from matstudio.widgets.text import scaled
 
 
@@ -16,7 +16,7 @@ class Ramp(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.scale, self.low, self.high = next(iter(SCALES)), "", ""
+        self.scale, self.low, self.high = COPPER_TO_GOLD, "", ""
         self.setFont(scaled(self.font(), 0.9))
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 

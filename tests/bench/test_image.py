@@ -11,10 +11,11 @@ import pytest
 from matstudio.bench import image as bench
 from matstudio.bench import image_sets
 from matstudio.bench.columns import Truth, deviation, robust_deviation, tally, tally_within, together
-from matstudio.bench.peers import PEERS, Peer, parabola
+from matstudio.bench.peers import PEERS, Peer
 from matstudio.bench.rows import report, table
 from matstudio.domain.estimate import Estimate, Model, Quantity
 from matstudio.domain.frame import Frame
+from matstudio.modalities.image.detect import refined
 
 GRID = np.stack(np.meshgrid(np.arange(20.0, 90, 20), np.arange(20.0, 90, 20)), -1).reshape(-1, 2) + 0.25
 RIGHT, DOWN = np.eye(2)
@@ -115,7 +116,7 @@ def test_peers_find_columns_of_either_sign(peer: Peer, sign: int) -> None:
 
 def test_a_parabola_finds_the_top_between_pixels() -> None:
     y, x = np.mgrid[:9, :9]
-    assert parabola(-((x - 4.3) ** 2) - (y - 3.8) ** 2, np.array([[4, 4]])) == pytest.approx(np.array([[3.8, 4.3]]))
+    assert refined(-((x - 4.3) ** 2) - (y - 3.8) ** 2, np.array([[4, 4]])) == pytest.approx(np.array([[3.8, 4.3]]))
 
 
 def test_a_set_gives_rows_of_every_model_and_peer(tmp_path) -> None:

@@ -158,6 +158,11 @@ def maxima(image: np.ndarray, radius: float, threshold: float) -> np.ndarray:
     size = 2 * max(1, math.floor(radius)) + 1
     top = (image == ndimage.maximum_filter(image, size=size)) & (image > threshold)
     yx = np.argwhere(top)
+    return refined(image, yx)[:, ::-1]
+
+
+def refined(image: np.ndarray, yx: np.ndarray) -> np.ndarray:
+    """Row and column of maxima between the pixels, (N, 2), by a parabola through the three values along each axis."""
     place = yx.astype(float)
     for axis in (0, 1):
         inner = (yx[:, axis] > 0) & (yx[:, axis] < image.shape[axis] - 1)
@@ -166,7 +171,7 @@ def maxima(image: np.ndarray, radius: float, threshold: float) -> np.ndarray:
         low, mid, high = (image[tuple((at + k * step).T)] for k in (-1, 0, 1))
         bend = np.minimum(low - 2 * mid + high, -1e-12)
         place[inner, axis] += np.clip(0.5 * (low - high) / bend, -0.5, 0.5)
-    return place[:, ::-1]
+    return place
 
 
 def find(spectrum: Spectrum, width: float, sign: int) -> tuple[np.ndarray, np.ndarray]:

@@ -108,13 +108,11 @@ class Baseline(Reader):
 
 
 @cache
-def source_checksum() -> str:
-    """Of the source that the baseline's answers, and the fit of every finder's columns, come from."""
+def source_checksum(*more: str) -> str:
+    """Of the source that the baseline's answers, and the fit of every finder's columns, come from, and `more` files."""
     here = Path(__file__).parent
-    source = b"".join(
-        (here / n).read_bytes()
-        for n in ("detect.py", "fit.py", "lattice.py", "order.py", "reconstruct.py", "strain.py")
-    )
+    names = ("detect.py", "fit.py", "lattice.py", "order.py", "reconstruct.py", "strain.py", *more)
+    source = b"".join((here / n).read_bytes() for n in names)
     return hashlib.sha256(source).hexdigest()[:16]
 
 

@@ -191,5 +191,6 @@ class UNet(Reader):
             raise ValueError(f"{path}: weights do not fit: {str(error).splitlines()[-1].strip()}") from None
         self.version = f"{facts.get('version', '0')}.{READING}"
         settings = Settings.loads(facts.get("settings", "{}"))
-        checksum = hashlib.sha256((facts["sha256"] + settings.dumps() + source_checksum()).encode()).hexdigest()
+        source = source_checksum("canonical.py", "network.py", "unet.py")
+        checksum = hashlib.sha256((facts["sha256"] + settings.dumps() + source).encode()).hexdigest()
         super().__init__(NetworkFinder(fused(net), settings), checksum[:16])

@@ -134,7 +134,6 @@ class Host(QObject):
                 getattr(widget, signal).connect(lambda text, say=say: self._say(say, view=view, text=str(text)[:200]))
         self._call(view, "set_head_visible", False)
         self._dress({})
-        self._streams_of.pop(view, None)
         self._say("made", view=view)
 
     def _dress(self, look: Mapping[str, Any]) -> None:

@@ -59,5 +59,7 @@ def test_an_end_that_roughly_fits_is_kept():
     first = shades(FULL, "strain xx", 10.0)
     weaker = estimate(columns_strain=np.full((N, 4), 0.012))
     assert shades(weaker, "strain xx", 10.0, first.end).end == 2.0
+    faint = estimate(columns_strain=np.full((N, 4), 0.008))
+    assert [shades(faint, "strain xx", 10.0, end).end for end in (first.end, 0.0)] == [2.0, 1.0]
     stronger = estimate(columns_strain=np.full((N, 4), 0.03))
     assert shades(stronger, "strain xx", 10.0, first.end).end == 5.0
