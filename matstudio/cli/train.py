@@ -10,8 +10,8 @@ from matstudio.cli.main import UsageError
 
 
 def train(arguments: argparse.Namespace) -> None:
-    """Train the column finder; Ctrl-C leaves a checkpoint that `--resume` goes on from."""
-    folder = Path(arguments.out)
+    """Train a network; Ctrl-C leaves a checkpoint that `--resume` goes on from."""
+    folder = Path(arguments.out or f"training-{arguments.name}")
     there = folder / "checkpoint.safetensors"
     if arguments.steps is not None and arguments.steps < 1:
         raise UsageError(f"--steps {arguments.steps}: 1 or more")
@@ -24,24 +24,28 @@ def train(arguments: argparse.Namespace) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     import torch
 
-    from matstudio.training import card, unet
+    from matstudio.training import denoise, denoise_card, loop, unet, unet_card
 
+    task, finish = {
+        "unet": (unet.TASK, unet_card.finish),
+        "denoise": (denoise.TASK, denoise_card.finish),
+    }[arguments.name]
     torch.set_num_threads(1)
     if arguments.resume:
-        training = unet.Training.resume(folder, arguments.steps)
+        training = loop.Training.resume(task, folder, arguments.steps)
     else:
-        training = unet.Training(1 if arguments.seed is None else arguments.seed, arguments.steps or unet.STEPS)
+        training = loop.Training(task, 1 if arguments.seed is None else arguments.seed, arguments.steps)
 
-    def report(at: unet.Progress) -> None:
+    def report(at: loop.Progress) -> None:
         left = f"{at.left_s / 60:.0f} min left" if at.left_s >= 90 else f"{at.left_s:.0f} s left"
         line = f"step {at.step}/{at.steps}  loss {at.loss:.4f}  {at.seconds:.2f} s/step  {left}"
         print(f"\r{line:70}", end="" if at.step < at.steps else "\n", file=sys.stderr, flush=True)
 
     try:
-        unet.train(training, folder, report=report)
+        loop.train(training, folder, report=report)
     except KeyboardInterrupt:
-        print(f"\n{there}: step {training.step}; matstudio train unet --out {folder} --resume", file=sys.stderr)
+        print(f"\n{there}: step {training.step}; matstudio train {task.name} --out {folder} --resume", file=sys.stderr)
         raise
-    print("choosing thresholds on images that were not trained on ...", file=sys.stderr)
-    print("dose, e/Å² | F1 | RMS, pm | baseline: F1 | RMS, pm\n" + card.finish(training, folder))
-    print(f"{folder / 'unet.safetensors'}, {folder / 'unet.md'}")
+    print("scoring on images that were not trained on ...", file=sys.stderr)
+    print(finish(training, folder))
+    print(f"{folder / f'{task.name}.safetensors'}, {folder / f'{task.name}.md'}")

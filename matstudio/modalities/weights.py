@@ -8,12 +8,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from matstudio.bus.textfile import config_folder
+
 if TYPE_CHECKING:
     import torch
 
 MODELS = Path(__file__).resolve().parents[2] / "resources" / "models"
 """Where the weights lie, each beside a card of the same name."""
 _LARGEST = 256 << 20
+
+
+def denoiser() -> Path | None:
+    """The denoiser's weights: those adapted to the user's own frames, else those that came with the program."""
+    return next((p for p in (adapted(), MODELS / "denoise.safetensors") if p.is_file()), None)
+
+
+def adapted() -> Path:
+    """Where the denoiser's weights lie that were adapted to the user's own frames."""
+    return config_folder() / "models" / "denoise.safetensors"
 
 
 def save_weights(path: Path, tensors: Mapping[str, torch.Tensor], facts: Mapping[str, str]) -> str:

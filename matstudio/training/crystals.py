@@ -158,19 +158,19 @@ def place(what: Crystal, angle: float, shift: np.ndarray, size_A: float, margin_
 def specimen(rng: np.random.Generator, size_A: float, margin_A: float) -> Columns:
     """A random specimen: a crystal, or two with a boundary, with defects and perhaps a surface; or single atoms."""
     if rng.random() < 0.06:
-        return _single(rng, size_A, margin_A)
+        return single(rng, size_A, margin_A)
     one = crystal(rng)
     columns = fill(one, rng, size_A, margin_A)
     if rng.random() < 0.25:
         columns = _boundary(rng, one, columns, size_A, margin_A)
-    columns = _distorted(rng, columns, size_A)
-    columns = _defects(rng, columns)
+    columns = distorted(rng, columns, size_A)
+    columns = defects(rng, columns)
     if rng.random() < 0.22:
-        columns = _surface(rng, columns, size_A)
+        columns = surface(rng, columns, size_A)
     return columns
 
 
-def _single(rng: np.random.Generator, size_A: float, margin_A: float) -> Columns:
+def single(rng: np.random.Generator, size_A: float, margin_A: float) -> Columns:
     area = (size_A + 2 * margin_A) ** 2
     count = int(rng.poisson(area / math.exp(rng.uniform(math.log(8), math.log(150)))))
     xy = rng.uniform(-margin_A, size_A + margin_A, (count, 2))
@@ -214,7 +214,7 @@ def _boundary(rng: np.random.Generator, one: Crystal, columns: Columns, size_A: 
     return left.and_(right)
 
 
-def _distorted(rng: np.random.Generator, columns: Columns, size_A: float) -> Columns:
+def distorted(rng: np.random.Generator, columns: Columns, size_A: float) -> Columns:
     xy = columns.xy
     if rng.random() < 0.3:  # a smooth strain
         wave = rng.normal(0, 0.02, (2, 2)) * rng.random()
@@ -224,7 +224,7 @@ def _distorted(rng: np.random.Generator, columns: Columns, size_A: float) -> Col
     return Columns(xy + rng.normal(0, 1, xy.shape) * spread, columns.weight, columns.kind)
 
 
-def _defects(rng: np.random.Generator, columns: Columns) -> Columns:
+def defects(rng: np.random.Generator, columns: Columns) -> Columns:
     weight = columns.weight * np.exp(rng.normal(0, rng.choice([0.0, 0.05, rng.uniform(0, 0.3)]), len(columns.xy)))
     keep = np.ones(len(weight), bool)
     if rng.random() < 0.4:
@@ -234,7 +234,7 @@ def _defects(rng: np.random.Generator, columns: Columns) -> Columns:
     return Columns(columns.xy, weight, columns.kind).take(keep)
 
 
-def _surface(rng: np.random.Generator, columns: Columns, size_A: float) -> Columns:
+def surface(rng: np.random.Generator, columns: Columns, size_A: float) -> Columns:
     depth = -_line(rng, columns.xy, size_A)
     thick = np.clip(depth / rng.uniform(2, 25), 0, 1) if rng.random() < 0.4 else 1.0  # a wedge, or a step
     return Columns(columns.xy, columns.weight * thick, columns.kind).take((depth > 0) & (columns.weight * thick > 0.03))

@@ -30,6 +30,7 @@ class Scene:
         raw: the image as recorded.
         pixel_A: its pixel size.
         counts: whether its values are electrons.
+        clean: (H, W) float32, what `image` would be without noise and without the scan's jitter.
     """
 
     image: np.ndarray
@@ -40,6 +41,7 @@ class Scene:
     raw: np.ndarray
     pixel_A: float
     counts: bool
+    clean: np.ndarray
 
 
 def scene(rng: np.random.Generator, size: int, columns: Columns | None = None, dose: float | None = None) -> Scene:
@@ -61,13 +63,14 @@ def scene(rng: np.random.Generator, size: int, columns: Columns | None = None, d
             columns = columns.take(np.zeros(len(columns.xy), bool))
     view = _View(n, pixel)
     clean, sign = _expected(rng, view, columns, dose)
-    raw, counts = _recorded(rng, clean)
+    raw, counts, gain, offset = _recorded(rng, clean)
     image = canonical(raw, pixel)[:size, :size]
     variance = max(float(image.mean()), 1e-9) if counts else white_noise(raw) * (PIXEL_A / pixel) ** 2
     xy = to_canonical(columns.xy / pixel - 0.5, pixel)
     inside = np.all((xy > -5) & (xy < size + 4), axis=1)
-    shown = _shown(sign * canonical(clean, pixel)[:size, :size], xy)
-    return Scene(image, variance, sign, xy[inside & shown], xy[inside & ~shown], raw, pixel, counts)
+    truth = canonical(clean * gain + offset, pixel)[:size, :size]
+    shown = _shown(sign * truth, xy)
+    return Scene(image, variance, sign, xy[inside & shown], xy[inside & ~shown], raw, pixel, counts, truth)
 
 
 @dataclass(frozen=True)
@@ -236,19 +239,20 @@ def _gradient(rng: np.random.Generator, n: int) -> np.ndarray:
     return np.asarray(np.clip(1 + slope[0] * x[None] + slope[1] * x[:, None], 0.2, None))
 
 
-def _recorded(rng: np.random.Generator, clean: np.ndarray) -> tuple[np.ndarray, bool]:
-    """The noisy image; and whether its values are electrons."""
+def _recorded(rng: np.random.Generator, clean: np.ndarray) -> tuple[np.ndarray, bool, float, float]:
+    """The noisy image; whether its values are electrons; and the camera's gain and offset."""
     light = clean
     if rng.random() < 0.25:
         light = _jittered(rng, light)
     image = rng.poisson(np.maximum(light, 0)).astype(np.float32)
     if rng.random() < 0.85:
-        return image, True
+        return image, True, 1.0, 0.0
     if rng.random() < 0.5:  # a camera's point spread
         image = ndimage.gaussian_filter(image, rng.uniform(0.3, 0.9), truncate=3)
     read = rng.uniform(0, 0.5) * math.sqrt(max(float(light.mean()), 1e-6))
     image = image + rng.normal(0, 1, image.shape).astype(np.float32) * read
-    return np.asarray(image * rng.uniform(0.1, 10) + rng.uniform(0, 100), np.float32), False
+    gain, offset = rng.uniform(0.1, 10), rng.uniform(0, 100)
+    return np.asarray(image * gain + offset, np.float32), False, gain, offset
 
 
 def _jittered(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:

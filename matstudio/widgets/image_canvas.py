@@ -151,6 +151,16 @@ class ImageCanvas(GraphView):
         """Use one of `COLORMAPS`; raises ValueError for another name."""
         self._image.setLookupTable(colormap(name).getLookupTable(nPts=256, alpha=False))
 
+    @property
+    def mark(self) -> str:
+        """What stands on the image at the lower right."""
+        return self._hud.mark
+
+    def set_mark(self, text: str) -> None:
+        """Say on the image that it is not what was recorded; "" where it is. Parts, the most important first, are
+        three spaces apart, and left out where there is no room."""
+        self._hud.set_mark(text)
+
     def set_points(
         self, layer: str, xy: np.ndarray, values: np.ndarray | None = None, scale: str = COPPER_TO_GOLD
     ) -> None:

@@ -24,6 +24,7 @@ PLATE = QColor(0, 0, 0, 150)
 OVERLAY = QColor("#45b3ff")
 CASING = QColor(0, 0, 0, 170)
 INK = QColor("#ffffff")
+MARK, MARK_INK = QColor(230, 160, 0), QColor(0, 0, 0)
 
 
 def _scale(*stops: str) -> tuple[QColor, ...]:
@@ -256,16 +257,17 @@ def _overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 class Hud(pg.GraphicsObject):
-    """Scale bar at the lower left and cursor read-out at the upper left of a view, in its pixels."""
+    """Scale bar at the lower left, cursor read-out at the upper left and a mark at the lower right of a view, in its
+    pixels."""
 
     def __init__(self, box: pg.ViewBox) -> None:
         super().__init__()
         self.setCacheMode(self.CacheMode.DeviceCoordinateCache)
         self.setParentItem(box)
         self.setZValue(100)
-        self._box, self._font, self._units, self._readout = box, QFont(), "px", ""
+        self._box, self._font, self._units, self._readout, self._mark = box, QFont(), "px", "", ""
         self._area = QRectF()
-        self._plates: tuple[QRectF, QRectF] | None = None
+        self._plates: tuple[QRectF, QRectF, QRectF] | None = None
         box.sigResized.connect(self._changed)
         box.sigRangeChanged.connect(self._changed)
 
@@ -295,6 +297,17 @@ class Hud(pg.GraphicsObject):
             self._readout = text
             self._changed()
 
+    def set_mark(self, text: str) -> None:
+        """Show `text` at the lower right; "" shows none. Parts are three spaces apart."""
+        if text != self._mark:
+            self._mark = text
+            self._changed()
+
+    @property
+    def mark(self) -> str:
+        """The mark shown."""
+        return self._mark
+
     @property
     def readout(self) -> str:
         """The read-out shown."""
@@ -309,12 +322,12 @@ class Hud(pg.GraphicsObject):
         return length, length_text(length, self._units)
 
     def boundingRect(self) -> QRectF:
-        """Both plates, and what lies between them."""
-        bar, readout = self._places()
-        return bar.united(readout)
+        """The plates, and what lies between them."""
+        bar, readout, mark = self._places()
+        return bar.united(readout).united(mark)
 
     def paint(self, painter: QPainter, *_: object) -> None:
-        bar, readout = self._places()
+        bar, readout, mark = self._places()
         metrics = QFontMetricsF(self._font)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         painter.setFont(self._font)
@@ -332,9 +345,13 @@ class Hud(pg.GraphicsObject):
             inside = readout.adjusted(0.2 * metrics.height(), 0, 0, 0)
             sides = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
             painter.drawText(inside, sides, self._told(metrics))
+        if not mark.isEmpty():
+            painter.fillRect(mark, MARK)
+            painter.setPen(MARK_INK)
+            painter.drawText(mark, Qt.AlignmentFlag.AlignCenter, self._marked(metrics))
 
-    def _places(self) -> tuple[QRectF, QRectF]:
-        """The plates of scale bar and read-out in the view's pixels; an empty one is not shown."""
+    def _places(self) -> tuple[QRectF, QRectF, QRectF]:
+        """The plates of scale bar, read-out and mark in the view's pixels; an empty one is not shown."""
         if self._plates is None:
             area, metrics = self._box.boundingRect(), QFontMetricsF(self._font)
             gap = metrics.height() * 0.4
@@ -348,7 +365,11 @@ class Hud(pg.GraphicsObject):
             if self._readout:
                 size = metrics.size(0, self._told(metrics))
                 readout = QRectF(gap, gap, size.width() + gap, size.height())
-            self._plates = (bar, readout)
+            mark = QRectF()
+            if self._mark:
+                wide, high = metrics.horizontalAdvance(self._marked(metrics)) + 2 * gap, metrics.height() + gap
+                mark = QRectF(area.right() - gap - wide, area.bottom() - gap - high, wide, high)
+            self._plates = (bar, readout, mark)
         return self._plates
 
     def _pixels(self, length: float) -> float:
@@ -362,6 +383,14 @@ class Hud(pg.GraphicsObject):
         """The read-out, in several lines where it is too wide."""
         room = self._box.boundingRect().width() - 0.8 * metrics.height()
         return self._readout.replace("   ", "\n") if metrics.size(0, self._readout).width() > room else self._readout
+
+    def _marked(self, metrics: QFontMetricsF) -> str:
+        """The mark, as many parts of it as there is room for beside the scale bar."""
+        parts = self._mark.split("   ")
+        room = 0.6 * self._box.boundingRect().width()
+        while len(parts) > 1 and metrics.horizontalAdvance("   ".join(parts)) > room:
+            parts.pop()
+        return "   ".join(parts)
 
     def _corner(self, area: QRectF) -> tuple[float, float]:
         """Left and bottom, in the view's pixels, of what can be seen of the image."""

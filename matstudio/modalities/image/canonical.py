@@ -51,6 +51,13 @@ def to_canonical(xy: np.ndarray, pixel_A: float) -> np.ndarray:
     return (xy + 0.5) * (pixel_A / PIXEL_A) - 0.5
 
 
+def recorded(image: np.ndarray, shape: tuple[int, int], pixel_A: float) -> np.ndarray:
+    """A canonical image with the pixels of the one that it was made of, `shape` of `pixel_A` Å, float32."""
+    step = pixel_A / PIXEL_A
+    down, across = (_lanczos(n, size, step) for n, size in zip(image.shape, shape, strict=True))
+    return np.ascontiguousarray((across @ (down @ image.astype(np.float32)).T).T) * np.float32(step**2)
+
+
 def channels(image: np.ndarray, variance: float, sign: int, spectrum: Spectrum | None = None) -> np.ndarray:
     """What the network is given of a canonical image: (5, H, W) float32.
 

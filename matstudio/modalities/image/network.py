@@ -1,6 +1,8 @@
-"""The network that finds columns: a small U-Net on a canonical image. Imports torch; load it where it is used."""
+"""A small U-Net on a canonical image, and the one that finds columns. Imports torch; load it where it is used."""
 
 from __future__ import annotations
+
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +14,7 @@ ARCHITECTURE = "columns-unet-1"
 """Name and version of what the weights fit; changes with every change of shape or meaning."""
 STRIDE = 16
 """Height and width of what goes in must be multiples of this."""
+Net = TypeVar("Net", bound="PixelNet")
 CELL = 2
 """Canonical pixels to one cell of what comes out."""
 _STEM = 4
@@ -34,19 +37,24 @@ class _Block(nn.Module):
         return nn.functional.silu(x + self.second_norm(self.second(inner)))
 
 
-class ColumnNet(nn.Module):
-    """Heat map and offsets at 0.2 Å from an image at 0.1 Å, 0.5 M parameters, receptive field 30 Å.
+class PixelNet(nn.Module):
+    """Maps at `cell` canonical pixels from an image at one, 0.5 M parameters, receptive field 30 Å.
 
     A pixel-unshuffle stem brings the image to cells of 0.4 Å (Shi et al., CVPR 2016, the other way round); three levels
-    of a U-Net (Ronneberger et al., MICCAI 2015) look at 0.4, 0.8 and 1.6 Å; a pixel shuffle gives 0.2 Å.
+    of a U-Net (Ronneberger et al., MICCAI 2015) look at 0.4, 0.8 and 1.6 Å; a pixel shuffle gives the cells.
+
+    Args:
+        inputs: channels of the image.
+        outputs: maps.
+        cell: 1, 2 or 4.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, inputs: int, outputs: int, cell: int) -> None:
         super().__init__()
         fine, middle, coarse = _WIDTHS
         self.stem = nn.Sequential(
             nn.PixelUnshuffle(_STEM),
-            nn.Conv2d(CHANNELS * _STEM**2, fine, 3, padding=1, bias=False),
+            nn.Conv2d(inputs * _STEM**2, fine, 3, padding=1, bias=False),
             nn.BatchNorm2d(fine, momentum=0.03),
             nn.SiLU(),
         )
@@ -57,12 +65,11 @@ class ColumnNet(nn.Module):
         self.coarse = nn.Sequential(_Block(coarse), _Block(coarse, dilation=2))
         self.up_middle = nn.Conv2d(coarse, middle, 1)
         self.up_fine = nn.Conv2d(middle, fine, 1)
-        self.head = nn.Sequential(nn.Conv2d(fine, 3 * (_STEM // CELL) ** 2, 1), nn.PixelShuffle(_STEM // CELL))
-
-        nn.init.constant_(self.head[0].bias[: (_STEM // CELL) ** 2], -2.5)  # most cells hold no column
+        shuffle = _STEM // cell
+        self.head = nn.Sequential(nn.Conv2d(fine, outputs * shuffle**2, 1), nn.PixelShuffle(shuffle))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 5, H, W) to (B, 3, H/2, W/2): logit of the heat map, and x, y from the cell's middle in cells."""
+        """(B, inputs, H, W) to (B, outputs, H/cell, W/cell)."""
         fine = self.fine_in(self.stem(x))
         middle = self.middle_in(self.down_middle(fine))
         coarse = self.coarse(self.down_coarse(middle))
@@ -72,7 +79,15 @@ class ColumnNet(nn.Module):
         return out
 
 
-def fused(net: ColumnNet) -> ColumnNet:
+class ColumnNet(PixelNet):
+    """(B, 5, H, W) to (B, 3, H/2, W/2): logit of the heat map, and x, y from the cell's middle in cells."""
+
+    def __init__(self) -> None:
+        super().__init__(CHANNELS, 3, CELL)
+        nn.init.constant_(self.head[0].bias[: (_STEM // CELL) ** 2], -2.5)  # most cells hold no column
+
+
+def fused(net: Net) -> Net:
     """The network in evaluation mode with its norms inside the convolutions before them: the same answer to rounding,
     in two thirds of the time. It is `net` itself, changed: it can no longer be trained."""
     net.eval()
@@ -91,11 +106,17 @@ def _double(x: Tensor) -> Tensor:
     return nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
-def run(net: nn.Module, channels: Tensor) -> Tensor:
-    """The network over one image of any size: (5, H, W) to (3, H/2, W/2) rounded up, heat map as probability."""
+def maps(net: nn.Module, channels: Tensor, cell: int) -> Tensor:
+    """The network over one image of any size: (C, H, W) to its maps, (outputs, H/cell, W/cell) rounded up."""
     height, width = channels.shape[1:]
     pad = (0, -width % STRIDE, 0, -height % STRIDE)
     x = nn.functional.pad(channels[None], pad, mode="reflect").contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
-        out = net(x)[0, :, : -(-height // CELL), : -(-width // CELL)]
+        out: Tensor = net(x)[0, :, : -(-height // cell), : -(-width // cell)]
+    return out
+
+
+def run(net: nn.Module, channels: Tensor) -> Tensor:
+    """Columns in one image of any size: (5, H, W) to (3, H/2, W/2) rounded up, heat map as probability."""
+    out = maps(net, channels, CELL)
     return torch.cat([out[:1].sigmoid(), out[1:]])

@@ -75,7 +75,7 @@ class Reader:
 
     def __call__(self, frame: Frame) -> Estimate:
         began = time.perf_counter()
-        image = _checked(frame)
+        image = checked(frame)
         meta = frame.metadata
         pixel = pixel_A(frame)
         counts = meta.get("quantity") == "counts"
@@ -123,7 +123,7 @@ def pixel_A(frame: Frame) -> float | None:
     return scales[0] if same and math.isfinite(scales[0]) else None
 
 
-def _checked(frame: Frame) -> np.ndarray:
+def checked(frame: Frame) -> np.ndarray:
     """The frame's data as float64, or the reason why it cannot be read."""
     data = frame.data
     what = f"{frame.stream} #{frame.seq}"

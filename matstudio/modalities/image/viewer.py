@@ -10,6 +10,8 @@ from PySide6.QtWidgets import QComboBox, QWidget
 
 from matstudio.domain.estimate import Estimate
 from matstudio.domain.frame import Frame
+from matstudio.modalities import weights
+from matstudio.modalities.image.denoise_thread import Denoised, DenoiseThread
 from matstudio.modalities.image.shades import choices, shades
 from matstudio.widgets.histogram import Levels
 from matstudio.widgets.image_canvas import ImageCanvas
@@ -53,6 +55,12 @@ class Viewer(FrameViewer):
         for box, layer in ((self._columns, "columns"), (self._uncertainty, "uncertainty"), (self._lattice, "lattice")):
             box.toggled.connect(lambda on, layer=layer: self.canvas.set_layer_visible(layer, on))
             self.canvas.set_layer_visible(layer, box.isChecked())
+        self._denoised = self.toggle("denoised", False)
+        self._denoised.setToolTip("Show what the frame would be without its noise; what is measured and recorded stays")
+        self._denoised.setVisible(weights.denoiser() is not None)
+        self._denoised.toggled.connect(self.set_denoised)
+        self._thread: DenoiseThread | None = None
+        self._clean: Denoised | None = None
         self._by = QComboBox()
         self._by.setToolTip("What the columns' colours tell")
         self._by.setAccessibleName("colour columns by")
@@ -71,10 +79,46 @@ class Viewer(FrameViewer):
         self.canvas.set_colormap(name)
         self.tools.fft.set_colormap(name)
 
+    def set_denoised(self, on: bool) -> None:
+        """Show the frames without their noise, marked so, as soon as a process of its own has made them; or as they
+        are."""
+        if self._thread is not None:
+            self._thread.stop()
+            self._thread.deleteLater()
+            self._thread = None
+        self._clean = None
+        self.canvas.set_mark("")
+        path = weights.denoiser()
+        if on and path is not None:
+            self._thread = DenoiseThread(path, self)
+            self.destroyed.connect(self._thread.stop)  # a running QThread that is deleted ends the program
+            self._thread.made.connect(self._show_denoised)
+            self._thread.refused.connect(self._not_denoised)
+            self._thread.failed.connect(self._not_denoised)
+            self._thread.start()
+        if self.frame is not None:
+            self.draw_frame(self.frame)
+
     def draw_frame(self, frame: Frame) -> None:
-        """Draw an image (rows, columns)."""
-        self.canvas.set_frame(frame.data, frame.axes, unit_of(frame))
+        """Draw an image (rows, columns); where it is wanted without noise, that comes later."""
         self.tools.set_frame(frame.data, frame.axes, unit_of(frame))
+        if self._thread is not None:
+            self._thread.want(frame)
+        if self._clean is None or self._clean.frame.axes != frame.axes:
+            self._clean = None
+            self.canvas.set_frame(frame.data, frame.axes, unit_of(frame))
+
+    def _show_denoised(self, made: Denoised) -> None:
+        if self.sender() is self._thread and self.frame is not None and made.frame.axes == self.frame.axes:
+            self._clean = made
+            self.canvas.set_frame(made.image, made.frame.axes, unit_of(made.frame))
+            self.canvas.set_mark(f"DENOISED   {made.model}   frame {made.frame.seq:,}, {1000 * made.seconds:.0f} ms")
+
+    def _not_denoised(self, why: str) -> None:
+        if self.sender() is self._thread and self.frame is not None:
+            self._clean = None
+            self.canvas.set_frame(self.frame.data, self.frame.axes, unit_of(self.frame))
+            self.canvas.set_mark(f"NOT DENOISED   {why}")
 
     def draw_estimate(self, estimate: Estimate) -> None:
         """Draw the columns, coloured by what was chosen, circles of some times one sigma, and the lattice vectors."""

@@ -13,8 +13,8 @@ from matstudio.modalities.image.reconstruct import Finder
 from matstudio.modalities.image.unet import READING, NetworkFinder, Settings
 from matstudio.modalities.weights import save_weights
 from matstudio.training import validation
+from matstudio.training.loop import Training
 from matstudio.training.score import NOTHING
-from matstudio.training.unet import Training
 
 _CARD = """# Network `unet`: atomic columns in images
 

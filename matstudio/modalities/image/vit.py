@@ -1,0 +1,103 @@
+"""The network that sees lattices: a transformer over what the column finder sees. Imports torch."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from matstudio.modalities.image.network import ColumnNet
+
+ARCHITECTURE = "lattice-vit-1"
+"""Name and version of what the weights fit; changes with every change of shape or meaning."""
+GROUPS = ("1", "2", "3", "4", "6", "m", "2mm", "3m", "4mm", "6mm")
+"""Point symmetries of plane crystals, as the International Tables have them."""
+TOKEN = 16
+"""Canonical pixels to a token along each axis."""
+STEP_A, REACH_A = 0.4, 8.0
+"""Of the map of translations: its cells, and how far it goes along y and to both sides along x."""
+_FEATURES = 80
+_WIDTH, _HEADS, _DEPTH = 128, 4, 4
+_FREQUENCIES = _WIDTH // _HEADS // 4
+
+
+def translations_A() -> np.ndarray:
+    """(K, 2) x, y of the map's cells, Å: half a plane, y >= 0."""
+    across = np.arange(-round(REACH_A / STEP_A), round(REACH_A / STEP_A) + 1) * STEP_A
+    down = np.arange(0, round(REACH_A / STEP_A) + 1) * STEP_A
+    return np.stack(np.meshgrid(across, down), -1).reshape(-1, 2)
+
+
+class _Block(nn.Module):
+    """Self-attention with rotary positions, and a perceptron; norms first (Xiong et al., ICML 2020)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.norm_two = nn.LayerNorm(_WIDTH), nn.LayerNorm(_WIDTH)
+        self.qkv = nn.Linear(_WIDTH, 3 * _WIDTH)
+        self.out = nn.Linear(_WIDTH, _WIDTH)
+        self.mlp = nn.Sequential(nn.Linear(_WIDTH, 2 * _WIDTH), nn.GELU(), nn.Linear(2 * _WIDTH, _WIDTH))
+
+    def forward(self, x: Tensor, turn: Tensor) -> Tensor:
+        """(B, N, width), and (N, channels/2) complex turns of the positions."""
+        batch, count, _ = x.shape
+        q, k, v = self.qkv(self.norm(x)).reshape(batch, count, 3, _HEADS, -1).permute(2, 0, 3, 1, 4)
+        q, k = (_turned(t, turn) for t in (q, k))
+        seen = nn.functional.scaled_dot_product_attention(q, k, v)
+        x = x + self.out(seen.transpose(1, 2).reshape(batch, count, _WIDTH))
+        return x + self.mlp(self.norm_two(x))
+
+
+class LatticeNet(nn.Module):
+    """What repeats where: tokens of 1.6 Å of the column finder's coarse features, looked at together.
+
+    A vision transformer (Dosovitskiy et al., ICLR 2021) with a convolutional stem (Xiao et al., NeurIPS 2021), which is
+    the column finder as it stands, and with rotary positions (Su et al., Neurocomputing 568 (2024) 127063).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.enter = nn.Linear(_FEATURES, _WIDTH)
+        self.blocks = nn.ModuleList(_Block() for _ in range(_DEPTH))
+        self.norm = nn.LayerNorm(_WIDTH)
+        self.repeats = nn.Linear(_WIDTH, len(translations_A()))
+        self.order = nn.Linear(_WIDTH, 1)
+        self.group = nn.Linear(_WIDTH, len(GROUPS))
+        nn.init.constant_(self.repeats.bias, -4.0)  # most translations are none of the lattice
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, 80, H, W) to logits: of every translation at every token (B, H, W, K), of order (B, H, W), and of the
+        point symmetry of all together (B, 10)."""
+        batch, _, height, width = features.shape
+        x = self.enter(features.flatten(2).transpose(1, 2))
+        turn = _turns(height, width)
+        for block in self.blocks:
+            x = block(x, turn)
+        x = self.norm(x)
+        grid = x.reshape(batch, height, width, _WIDTH)
+        return self.repeats(grid), self.order(grid).squeeze(-1), self.group(x.mean(1))
+
+
+def features(net: ColumnNet, x: Tensor) -> Tensor:
+    """The column finder's coarse features, (B, 80, H/16, W/16), of its input (B, 5, H, W)."""
+    middle = net.middle_in(net.down_middle(net.fine_in(net.stem(x))))
+    out: Tensor = net.coarse(net.down_coarse(middle))
+    return out
+
+
+def _turns(height: int, width: int) -> Tensor:
+    """(H W, channels/2) unit complex numbers: rows turn one half of the channels, columns the other."""
+    rate = math.pi * torch.logspace(0, -1.5, _FREQUENCIES)
+    down = torch.arange(height)[:, None] * rate
+    across = torch.arange(width)[:, None] * rate
+    angle = torch.cat(
+        [down[:, None].expand(height, width, -1), across[None].expand(height, width, -1)], dim=-1
+    ).flatten(0, 1)
+    return torch.polar(torch.ones_like(angle), angle)
+
+
+def _turned(x: Tensor, turn: Tensor) -> Tensor:
+    pairs = torch.view_as_complex(x.float().reshape(*x.shape[:-1], -1, 2).contiguous())
+    return torch.view_as_real(pairs * turn).flatten(-2)
