@@ -14,7 +14,7 @@ from matstudio.modalities import weights
 from matstudio.modalities.image.canonical import PIXEL_A, channels
 from matstudio.modalities.image.network import ARCHITECTURE as COLUMNS
 from matstudio.modalities.image.network import ColumnNet, fused
-from matstudio.modalities.image.vit import ARCHITECTURE, TOKEN, LatticeNet, features, translations_A
+from matstudio.modalities.image.vit import ARCHITECTURE, TOKEN, LatticeNet, likeness, translations_A
 from matstudio.training.crystals import Columns, Crystal, crystal, defects, distorted, place, single, surface
 from matstudio.training.loop import Batch, Task
 from matstudio.training.scenes import MARGIN_A, scene
@@ -123,7 +123,7 @@ class _WithEyes(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         with torch.no_grad():
-            seen = features(self._eyes[0], x)
+            seen = likeness(self._eyes[0], x)
         out: tuple[Tensor, Tensor, Tensor] = self.net(seen)
         return out
 

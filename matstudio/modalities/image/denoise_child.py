@@ -14,11 +14,16 @@ from typing import BinaryIO
 
 import numpy as np
 
+from matstudio.bus import processes
 from matstudio.domain.frame import Axis, Frame, Kind
+
+NICE = 3
+"""Control, window and models come first."""
 
 
 def main() -> None:
     """Answer until nothing comes any more."""
+    processes.set_priority(NICE)
     import torch
 
     from matstudio.modalities.image.denoise import Denoiser

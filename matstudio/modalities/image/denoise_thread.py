@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QObject, QThread, Signal
+from PySide6.QtCore import QObject, QThread, QTimer, Signal
 
 from matstudio.bus.processes import ONE_THREAD
 from matstudio.domain.frame import Frame
@@ -21,7 +23,6 @@ from matstudio.modalities.image.denoise_child import request
 from matstudio.modalities.image.reconstruct import pixel_A
 
 PATIENCE_S = 30.0
-_BACKGROUND = ("-m", "matstudio.bus.background") if os.name == "posix" else ()
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,10 @@ class DenoiseThread(QThread):
         self._wanted: Frame | None = None
         self._stopped = False
         self._child: subprocess.Popen[bytes] | None = None
+        self._since = math.inf  # when the frame that it works on was handed over
+        self._watch = QTimer(self)
+        self._watch.timeout.connect(self._look)
+        self._watch.start(1000)
 
     def want(self, frame: Frame) -> None:
         """Denoise this one next."""
@@ -74,6 +79,7 @@ class DenoiseThread(QThread):
 
     def stop(self) -> None:
         """End the process and the thread; returns when they have ended."""
+        self._watch.stop()
         with self._change:
             self._stopped = True
             if self._child is not None:
@@ -81,16 +87,26 @@ class DenoiseThread(QThread):
             self._change.notify()
         self.wait()
 
+    def _look(self) -> None:
+        """End a process that hangs."""
+        if time.monotonic() - self._since > PATIENCE_S and self._child is not None:
+            self._child.kill()
+
     def run(self) -> None:
         """Body of the thread."""
         module = "matstudio.modalities.image.denoise_child"
-        command = [sys.executable, *_BACKGROUND, "-m", module, str(self._weights)]
+        command = [sys.executable, "-m", module, str(self._weights)]
         pipe = subprocess.PIPE
         with self._change:
             if self._stopped:
                 return
             child = self._child = subprocess.Popen(
-                command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=os.environ | ONE_THREAD
+                command,
+                stdin=pipe,
+                stdout=pipe,
+                stderr=subprocess.DEVNULL,
+                env=os.environ | ONE_THREAD,
+                start_new_session=True,
             )
         try:
             self._work(child)
@@ -119,17 +135,13 @@ class DenoiseThread(QThread):
                 return
             assert child.stdin is not None
             assert child.stdout is not None
-            watch = threading.Timer(PATIENCE_S, child.kill)
-            watch.start()
-            try:
-                child.stdin.write(request(frame, pixel_A(frame)))
-                child.stdin.flush()
-                facts = _answer(child)
-                size = 0 if "error" in facts else 4 * frame.data.size
-                data = child.stdout.read(size)
-            finally:
-                watch.cancel()
-                watch.join()
+            self._since = time.monotonic()
+            child.stdin.write(request(frame, pixel_A(frame)))
+            child.stdin.flush()
+            facts = _answer(child)
+            size = 0 if "error" in facts else 4 * frame.data.size
+            data = child.stdout.read(size)
+            self._since = math.inf
             if "error" in facts:
                 self.refused.emit(str(facts["error"]))
                 continue

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from matstudio.modalities.image.network import ColumnNet
+from matstudio.modalities.image.network import CELL, ColumnNet
 
 ARCHITECTURE = "lattice-vit-1"
 """Name and version of what the weights fit; changes with every change of shape or meaning."""
@@ -18,7 +18,8 @@ TOKEN = 16
 """Canonical pixels to a token along each axis."""
 STEP_A, REACH_A = 0.4, 8.0
 """Of the map of translations: its cells, and how far it goes along y and to both sides along x."""
-_FEATURES = 80
+_CELL = 4  # canonical pixels to a cell of that map
+_TOKEN_CELLS = TOKEN // _CELL
 _WIDTH, _HEADS, _DEPTH = 128, 4, 4
 _FREQUENCIES = _WIDTH // _HEADS // 4
 
@@ -51,27 +52,28 @@ class _Block(nn.Module):
 
 
 class LatticeNet(nn.Module):
-    """What repeats where: tokens of 1.6 Å of the column finder's coarse features, looked at together.
+    """What repeats where: tokens of 1.6 Å with what their surroundings look like when shifted, looked at together.
 
-    A vision transformer (Dosovitskiy et al., ICLR 2021) with a convolutional stem (Xiao et al., NeurIPS 2021), which is
-    the column finder as it stands, and with rotary positions (Su et al., Neurocomputing 568 (2024) 127063).
+    A vision transformer (Dosovitskiy et al., ICLR 2021) with rotary positions (Su et al., Neurocomputing 568 (2024)
+    127063) in two dimensions.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.enter = nn.Linear(_FEATURES, _WIDTH)
+        count = len(translations_A())
+        self.enter = nn.Linear(2 * count, _WIDTH)
         self.blocks = nn.ModuleList(_Block() for _ in range(_DEPTH))
         self.norm = nn.LayerNorm(_WIDTH)
-        self.repeats = nn.Linear(_WIDTH, len(translations_A()))
+        self.repeats = nn.Linear(_WIDTH, count)
         self.order = nn.Linear(_WIDTH, 1)
         self.group = nn.Linear(_WIDTH, len(GROUPS))
-        nn.init.constant_(self.repeats.bias, -4.0)  # most translations are none of the lattice
+        nn.init.constant_(self.repeats.bias, -3.0)  # most translations are none of the lattice
 
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, 80, H, W) to logits: of every translation at every token (B, H, W, K), of order (B, H, W), and of the
-        point symmetry of all together (B, 10)."""
-        batch, _, height, width = features.shape
-        x = self.enter(features.flatten(2).transpose(1, 2))
+    def forward(self, alike: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, H, W, 2 K) of `likeness` to logits: of every translation at every token (B, H, W, K), of order (B, H, W),
+        and of the point symmetry of all together (B, 10)."""
+        batch, height, width, _ = alike.shape
+        x = self.enter(alike.flatten(1, 2))
         turn = _turns(height, width)
         for block in self.blocks:
             x = block(x, turn)
@@ -80,11 +82,22 @@ class LatticeNet(nn.Module):
         return self.repeats(grid), self.order(grid).squeeze(-1), self.group(x.mean(1))
 
 
-def features(net: ColumnNet, x: Tensor) -> Tensor:
-    """The column finder's coarse features, (B, 80, H/16, W/16), of its input (B, 5, H, W)."""
-    middle = net.middle_in(net.down_middle(net.fine_in(net.stem(x))))
-    out: Tensor = net.coarse(net.down_coarse(middle))
-    return out
+def likeness(net: ColumnNet, x: Tensor) -> Tensor:
+    """How alike the image around each token and around each of its translations is: in what the column finder `net`
+    sees, and in its response to a blob; (B, H/16, W/16, 2 K) of the finder's input (B, 5, H, W)."""
+    heat = nn.functional.avg_pool2d(net(x)[:, :1].sigmoid(), _CELL // CELL)
+    both = torch.cat([heat, nn.functional.avg_pool2d(x[:, 2:3], _CELL)], dim=1)
+    both = both - both.mean((2, 3), keepdim=True)
+    both = both / both.std((2, 3), keepdim=True).clamp(min=1e-6)
+    reach, side = round(REACH_A / STEP_A), _TOKEN_CELLS
+    padded = nn.functional.pad(both, (reach, reach, 0, reach))
+    around = padded.unfold(2, side + reach, side).unfold(3, side + 2 * reach, side)
+    batch, _, height, width = around.shape[:4]
+    tokens = both.unfold(2, side, side).unfold(3, side, side).reshape(-1, 1, side, side)
+    alike = nn.functional.conv2d(around.reshape(1, -1, *around.shape[4:]), tokens, groups=len(tokens)) / side**2
+    maps = alike.reshape(batch, 2, height, width, -1).permute(0, 1, 4, 2, 3).flatten(1, 2)
+    maps = nn.functional.avg_pool2d(maps, 3, 1, 1, count_include_pad=False)
+    return maps.permute(0, 2, 3, 1)
 
 
 def _turns(height: int, width: int) -> Tensor:
