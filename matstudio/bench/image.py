@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 
 from matstudio.bench import image_sets
 from matstudio.bench.columns import Tally, deviation, robust_deviation, tally, tally_within, together
+from matstudio.bench.denoised import denoised
 from matstudio.bench.image_sets import Marked, Simulated
 from matstudio.bench.peers import PEERS, log_atoms
 from matstudio.bench.rows import Row
@@ -35,14 +36,16 @@ _FARTHEST = 5.0  # pixels from a mark, and half the marks' usual spacing
 
 
 def bench(full: bool = False) -> list[Row]:
-    """Columns of `img_public.h5`, a live frame, atoms that people marked, and a known lattice.
+    """Columns of `img_public.h5`, these images without noise, a live frame, atoms that people marked, a known lattice.
 
     A set that is absent gives one row that says so. `full`: three times as many live frames.
     """
     models = {n: modality(Kind.IMAGE).inverse(n) for n in MODELS if n in modality(Kind.IMAGE).offered()}
     data = image_sets.data_folder() / "image"
-    rows = _found(image_sets.eval_folder() / "img_public.h5", lambda p: columns(models, image_sets.simulated(p)))
+    scored = image_sets.eval_folder() / "img_public.h5"
+    rows = _found(scored, lambda p: columns(models, image_sets.simulated(p)))
     if "unet" in models:
+        rows += _found(scored, lambda p: denoised(image_sets.simulated(p), models["unet"]))
         rows += live(models["unet"], _FRAMES * (3 if full else 1))
     rows += _found(data / "haadf_single_atoms", lambda p: atoms(models, list(image_sets.marked(p))))
     return rows + _found(data / "mos2_haadf", lambda p: lattices(models, image_sets.lattices(p)))

@@ -38,12 +38,14 @@ class Simulated:
         truth: its columns.
         mode: "HAADF", "MAADF", "ABF" or "HRTEM".
         dose: electrons per Å^2.
+        clean: (H, W) its expected counts, where the set has them.
     """
 
     frame: Frame
     truth: Truth
     mode: str
     dose: float
+    clean: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,9 @@ def simulated(path: Path) -> Iterator[Simulated]:
                     float(about["jitter_A"]) != 0,
                     float(about["truth_floor_pm"]),
                 )
-                yield Simulated(frame, truth, str(about["mode"]), float(about["dose_e_per_A2"]))
+                scene = file.get(f"scenes/{about.get('scene')}/clean")
+                clean = None if scene is None else scene[()] * float(about["counts_per_fraction"])
+                yield Simulated(frame, truth, str(about["mode"]), float(about["dose_e_per_A2"]), clean)
             except KeyError as error:
                 raise ValueError(f"{path}: /images/{name}: {error.args[0]}") from None
 

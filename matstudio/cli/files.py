@@ -83,8 +83,14 @@ def predict(arguments: argparse.Namespace) -> None:
     def progress(done: int, total: int) -> None:
         print(f"\r{done}/{total}", end="" if done < total else "\n", file=sys.stderr, flush=True)
 
+    denoised = writable(arguments.denoised) if arguments.denoised else None
     predict_image(images, out, progress=progress, inverse=model)
     print(arguments.out)
+    if denoised is not None:
+        from matstudio.modalities.image.denoise import denoise_set
+
+        denoise_set(images, denoised, progress)
+        print(arguments.denoised)
 
 
 def verify(arguments: argparse.Namespace) -> None:

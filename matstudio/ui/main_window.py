@@ -170,6 +170,11 @@ class MainWindow(QMainWindow):
         for view in self._streams.views():
             view.set_colormap(name)
 
+    def renew_denoisers(self) -> None:
+        """Use the denoiser's weights that are there now."""
+        for view in self._streams.views():
+            view.renew_denoiser()
+
     def set_shortcuts(self, wanted: Mapping[str, str]) -> None:
         """Give actions other keys than they have from the start, by id."""
         for line in self.actions_.set_shortcuts(wanted):

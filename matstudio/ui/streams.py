@@ -96,6 +96,11 @@ class StreamView(QWidget):
         self._colormap = name
         self._call("set_colormap", name)
 
+    def renew_denoiser(self) -> None:
+        """Use the denoiser's weights that are there now, where the viewer denoises."""
+        if hasattr(self.viewer, "renew_denoiser"):
+            self.viewer.renew_denoiser()
+
     def _call(self, name: str, value: object, **more: object) -> None:
         if self.viewer is None:
             return

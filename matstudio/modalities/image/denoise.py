@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from matstudio.modalities import weights
 from matstudio.modalities.image import detect
 from matstudio.modalities.image.canonical import PIXEL_A, WIDTH, canonical, recorded, smooth, white_noise
 from matstudio.modalities.image.network import PixelNet, fused, maps
+from matstudio.modalities.image.predict import frame_of, images_of
 from matstudio.modalities.image.reconstruct import checked, pixel_A
 from matstudio.modalities.image.unet import PIXELS_A
 
@@ -112,13 +115,7 @@ class Denoiser:
     name = "denoise"
 
     def __init__(self, path: Path | None = None) -> None:
-        path = path or weights.MODELS / "denoise.safetensors"
-        tensors, facts = weights.load_weights(path, ARCHITECTURE)
-        net = DenoiseNet()
-        try:
-            net.load_state_dict(tensors)
-        except RuntimeError as error:
-            raise ValueError(f"{path}: weights do not fit: {str(error).splitlines()[-1].strip()}") from None
+        net, facts = load(path or weights.MODELS / "denoise.safetensors")
         self.version = facts.get("version", "0")
         self.net = fused(net)
 
@@ -138,6 +135,21 @@ class Denoiser:
         return recorded(mean(self.net, shown, variance), (image.shape[0], image.shape[1]), pixel)
 
 
+def load(path: Path) -> tuple[DenoiseNet, dict[str, str]]:
+    """The network, in evaluation mode, and what is known of its weights.
+
+    Raises:
+        ValueError: the weights are absent, damaged or of another architecture; one line.
+    """
+    tensors, facts = weights.load_weights(path, ARCHITECTURE)
+    net = DenoiseNet()
+    try:
+        net.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ValueError(f"{path}: weights do not fit: {str(error).splitlines()[-1].strip()}") from None
+    return net.eval(), facts
+
+
 def mean(net: nn.Module, image: np.ndarray, variance: float) -> np.ndarray:
     """What the network makes of a canonical image with white noise of `variance` per pixel."""
     seen = Seen(image, variance)
@@ -151,3 +163,32 @@ def guessed_A(image: np.ndarray) -> float:
     may_be = detect.widths(None, image.shape)
     sign = detect.polarity(image, float(may_be[len(may_be) // 2]))
     return WIDTH * PIXEL_A / detect.best_width(spectrum, sign, may_be)
+
+
+def denoise_set(set_path: Path, out_path: Path, progress: Callable[[int, int], None] | None = None) -> None:
+    """Denoise every image of a set, see `predict.predict_image`, into /images/ID (H, W) float32 of a new HDF5 file.
+
+    The file appears whole or not at all; an image that cannot be read is left out.
+
+    Raises:
+        ValueError: the file is no such set, or there are no weights; one line.
+    """
+    import h5py
+
+    denoiser = Denoiser(weights.denoiser())
+    part = out_path.with_name(out_path.name + ".part")
+    try:
+        with h5py.File(set_path) as file, h5py.File(part, "w") as out:
+            images = images_of(file, set_path)
+            made = out.create_group("images")
+            made.attrs["model"] = f"{denoiser.name} {denoiser.version}"
+            for number, name in enumerate(images):
+                with contextlib.suppress(ValueError):
+                    made[name] = denoiser(frame_of(images[name], name, number, str(set_path)))
+                if progress is not None:
+                    progress(number + 1, len(images))
+        part.replace(out_path)
+    except OSError as error:
+        raise ValueError(f"{set_path}: cannot be read as HDF5, or {out_path} not be written: {error}") from None
+    finally:
+        part.unlink(missing_ok=True)

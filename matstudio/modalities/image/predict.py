@@ -41,9 +41,7 @@ def predict_image(
     answers: dict[str, np.ndarray] = {}
     try:
         with h5py.File(set_path) as file:
-            images = file.get("images")
-            if not isinstance(images, h5py.Group) or not len(images):
-                raise ValueError(f"{set_path}: no group /images with images")
+            images = images_of(file, set_path)
             for number, name in enumerate(images):
                 frame = frame_of(images[name], name, number, str(set_path))
                 try:
@@ -57,6 +55,20 @@ def predict_image(
     with open(out_path, "wb") as out:
         np.savez(out, **answers)  # type: ignore[arg-type]
     return len(answers)
+
+
+def images_of(file: Any, path: str | Path) -> Any:
+    """The group /images of an open set.
+
+    Raises:
+        ValueError: there is none with images in it; one line.
+    """
+    import h5py
+
+    images = file.get("images")
+    if not isinstance(images, h5py.Group) or not len(images):
+        raise ValueError(f"{path}: no group /images with images")
+    return images
 
 
 def frame_of(group: Any, name: str, number: int, path: str) -> Frame:

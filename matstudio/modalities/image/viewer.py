@@ -99,6 +99,11 @@ class Viewer(FrameViewer):
         if self.frame is not None:
             self.draw_frame(self.frame)
 
+    def renew_denoiser(self) -> None:
+        """Use the denoiser's weights that are there now."""
+        self._denoised.setVisible(weights.denoiser() is not None)
+        self.set_denoised(self._denoised.isChecked())
+
     def draw_frame(self, frame: Frame) -> None:
         """Draw an image (rows, columns); where it is wanted without noise, that comes later."""
         self.tools.set_frame(frame.data, frame.axes, unit_of(frame))

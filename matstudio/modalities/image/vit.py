@@ -67,6 +67,7 @@ class LatticeNet(nn.Module):
         self.repeats = nn.Linear(_WIDTH, count)
         self.order = nn.Linear(_WIDTH, 1)
         self.group = nn.Linear(_WIDTH, len(GROUPS))
+        self.trust = nn.Parameter(torch.tensor([1.0, 0.5]))  # in either likeness by itself
         nn.init.constant_(self.repeats.bias, -3.0)  # most translations are none of the lattice
 
     def forward(self, alike: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -79,7 +80,8 @@ class LatticeNet(nn.Module):
             x = block(x, turn)
         x = self.norm(x)
         grid = x.reshape(batch, height, width, _WIDTH)
-        return self.repeats(grid), self.order(grid).squeeze(-1), self.group(x.mean(1))
+        seen = torch.einsum("bhwmk,m->bhwk", alike.unflatten(3, (2, -1)), self.trust)
+        return self.repeats(grid) + seen, self.order(grid).squeeze(-1), self.group(x.mean(1))
 
 
 def likeness(net: ColumnNet, x: Tensor) -> Tensor:
@@ -97,6 +99,8 @@ def likeness(net: ColumnNet, x: Tensor) -> Tensor:
     alike = nn.functional.conv2d(around.reshape(1, -1, *around.shape[4:]), tokens, groups=len(tokens)) / side**2
     maps = alike.reshape(batch, 2, height, width, -1).permute(0, 1, 4, 2, 3).flatten(1, 2)
     maps = nn.functional.avg_pool2d(maps, 3, 1, 1, count_include_pad=False)
+    size = maps.unflatten(1, (2, -1)).square().mean((2, 3, 4)).sqrt().clamp(min=1e-3)
+    maps = (maps.unflatten(1, (2, -1)) / size[:, :, None, None, None]).flatten(1, 2)
     return maps.permute(0, 2, 3, 1)
 
 

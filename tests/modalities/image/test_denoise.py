@@ -17,7 +17,7 @@ from matstudio.modalities import weights
 from matstudio.modalities.base import modality
 from matstudio.modalities.image import denoise_thread
 from matstudio.modalities.image.canonical import canonical, recorded
-from matstudio.modalities.image.denoise import ARCHITECTURE, Denoiser, DenoiseNet, Seen, guessed_A
+from matstudio.modalities.image.denoise import ARCHITECTURE, DenoiseNet, Denoiser, Seen, guessed_A
 from matstudio.modalities.image.denoise_thread import DenoiseThread
 from matstudio.modalities.weights import save_weights
 
@@ -136,24 +136,24 @@ def test_the_process_gives_what_the_denoiser_gives_and_passes_over_what_it_canno
     assert made[0].model == "denoise 7"
 
 
-def test_a_process_that_is_killed_or_hangs_is_told_once(path, qtbot, monkeypatch):
+@pytest.mark.parametrize("harm", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_process_that_is_killed_or_hangs_is_told(path, qtbot, monkeypatch, harm):
     monkeypatch.setattr(denoise_thread, "PATIENCE_S", 1.0)
-    for harm in (signal.SIGKILL, signal.SIGSTOP):
-        thread = DenoiseThread(path)
-        made, failed = [], []
-        thread.made.connect(made.append)
-        thread.failed.connect(failed.append)
-        thread.start()
-        try:
-            thread.want(counts_frame(1))
-            qtbot.waitUntil(lambda: bool(made), timeout=20_000)
-            (child,) = [p for p in psutil.Process().children() if "denoise_child" in " ".join(p.cmdline())]
-            os.kill(child.pid, harm)
-            thread.want(counts_frame(2))
-            qtbot.waitUntil(lambda: bool(failed), timeout=10_000)
-            assert "\n" not in failed[0]
-        finally:
-            thread.stop()
+    thread = DenoiseThread(path)
+    made, failed = [], []
+    thread.made.connect(made.append)
+    thread.failed.connect(failed.append)
+    thread.start()
+    try:
+        thread.want(counts_frame(1))
+        qtbot.waitUntil(lambda: bool(made), timeout=20_000)
+        (child,) = [p for p in psutil.Process().children() if "denoise_child" in " ".join(p.cmdline())]
+        os.kill(child.pid, harm)
+        thread.want(counts_frame(2))
+        qtbot.waitUntil(lambda: bool(failed), timeout=10_000)
+        assert "\n" not in failed[0]
+    finally:
+        thread.stop()
 
 
 def test_damaged_weights_are_told_by_the_process(path, qtbot):

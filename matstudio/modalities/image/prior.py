@@ -1,0 +1,208 @@
+"""A lattice as prior knowledge of where its columns are: neighbours a translation away say it too.
+
+The nearer to the noise the columns are, the more their neighbours count; where a column is not where they say, they do
+not count at all. A place of the lattice where the image shows nothing stays empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from matstudio.modalities.image.fit import Columns
+
+_STEPS = np.array([(m, n) for m in range(-3, 4) for n in range(-3, 4) if (m, n) != (0, 0)])
+_ONE = np.abs(_STEPS).max(1) == 1
+_NEAR = 0.22  # of the columns' least usual distance: how far from where a translation leads a column may lie
+_ENOUGH = 5  # neighbours without which nothing is said
+_APART = 3.0  # standard deviations from where the neighbours say, from which they do not count
+_MEDIAN = 0.6745  # of the size of a normal number
+_THERE, _FULL = 2.5, 0.35  # least amplitude of a place that only the lattice knows: in its sigma, of its neighbours'
+_GONE, _HALF = 2.0, 0.5  # a column is absent if so many sigma below half of its neighbours' amplitude
+_WEAK = 3.0  # significance from which a column is no absent one, whatever its neighbours
+_STRAY = 4.0  # least significance of a column that no translation leads to, where the lattice leads to most
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the neighbours of each column say.
+
+    Args:
+        xy: (N, 2) where it is; NaN where they are too few.
+        variance: (N, 2) of that, pixels^2.
+        amplitude: (N,) theirs, the median.
+        count: (N,) how many there are.
+    """
+
+    xy: np.ndarray
+    variance: np.ndarray
+    amplitude: np.ndarray
+    count: np.ndarray
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Columns with the lattice taken into account.
+
+    Args:
+        columns: their places, and standard deviations.
+        vacancies: (M, 2) x, y of the lattice's places where a column is absent.
+        disorder: standard deviation of a column from where a perfect lattice has it, along an axis, pixels.
+        led: share of the columns that translations lead to.
+    """
+
+    columns: Columns
+    vacancies: np.ndarray
+    disorder: float
+    led: float
+
+
+def placed(
+    columns: Columns, basis: np.ndarray, shape: tuple[int, int], again: Callable[[np.ndarray], Columns]
+) -> Placed:
+    """Columns as image and lattice together have them.
+
+    Args:
+        columns: as the image alone has them.
+        basis: (2, 2) rows are the lattice vectors, pixels.
+        shape: of the image.
+        again: fits columns at places (N, 2) to the image, amplitudes and places.
+    """
+    told, _ = _told(columns, columns.xy, basis)
+    known = told.count >= _ENOUGH
+    led = float(known.mean()) if len(known) else 0.0
+    absent = known & (columns.significance < _WEAK) & _gone(columns, told)
+    stray = ~known & (columns.significance < _STRAY) if led > 0.7 else np.zeros(len(known), bool)
+    vacancies = [told.xy[absent]]
+    kept = columns.take(~absent & ~stray)
+    new = _missing(kept, basis, shape)
+    if len(new):
+        both = again(np.concatenate([kept.xy, new]))
+        added = both.take(np.arange(len(kept.xy), len(both.xy)))
+        expected, _ = _told(kept, new, basis)
+        sure = (added.significance > _THERE) & (added.amplitude > _FULL * expected.amplitude)
+        vacancies.append(new[~sure & _gone(added, expected)])
+        kept = both.take(np.r_[np.ones(len(kept.xy), bool), sure])
+    xy, sigma, disorder = shrunk(kept, basis)
+    return Placed(replace(kept, xy=xy, sigma_xy=sigma), np.concatenate(vacancies), disorder, led)
+
+
+def _gone(columns: Columns, told: Told) -> np.ndarray:
+    """Whether each has so much less than its neighbours that it is none."""
+    return np.asarray(columns.amplitude + _GONE * columns.sigma_amplitude < _HALF * told.amplitude)
+
+
+def shrunk(columns: Columns, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Places and standard deviations (N, 2) with what the neighbours say, and the disorder, pixels.
+
+    A column lies off the place where the lattice has it by a normal error, the disorder, which is measured: it is what
+    makes the columns' distances from what their neighbours say as large as they are. With it and both variances the
+    mean is that of the posterior. Columns that lie `_APART` sigma off, and columns with few neighbours, stay.
+    """
+    disorder = 0.0
+    variance = columns.sigma_xy**2
+    good = np.ones(len(columns.xy), bool)
+    for _ in range(3):
+        told, _ = _told(columns, columns.xy, basis, disorder=disorder, good=good)
+        known = told.count >= _ENOUGH
+        if known.sum() < _ENOUGH:
+            return columns.xy, columns.sigma_xy, disorder
+        away = columns.xy - told.xy
+        disorder = _disorder(away[known], (variance + told.variance)[known])
+        prior = told.variance + disorder**2
+        far = np.abs(away) > _APART * np.sqrt(variance + prior)
+        good = ~(known & far.any(1))
+    use = (known & good)[:, None]
+    prior = np.where(np.isfinite(prior), prior, 0.0)
+    share = np.where(use, prior / np.maximum(prior + variance, 1e-30), 1.0)
+    xy = np.where(use, told.xy + share * away, columns.xy)
+    return xy, np.sqrt(share * variance), disorder
+
+
+def _disorder(away: np.ndarray, variance: np.ndarray) -> float:
+    """The additional standard deviation with which the distances are as large as normal ones."""
+    low, high = 0.0, float(np.abs(away).max())
+    for _ in range(40):
+        middle = (low + high) / 2
+        if np.median(np.abs(away) / np.sqrt(variance + middle**2)) > _MEDIAN:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _told(
+    columns: Columns,
+    at: np.ndarray,
+    basis: np.ndarray,
+    *,
+    disorder: float = 0.0,
+    good: np.ndarray | None = None,
+) -> tuple[Told, np.ndarray]:
+    """What the columns around places `at` (N, 2) say of them; and (N, steps) which of the steps lead to one.
+
+    A plane through the places of the neighbours, less their translations, is fitted with their weights: so that the
+    lattice may be strained, and `basis` need not be exact.
+    """
+    count = len(at)
+    nothing = Told(
+        np.full((count, 2), np.nan), np.full((count, 2), np.inf), np.full(count, np.nan), np.zeros(count, int)
+    )
+    if len(columns.xy) < 2 or not count:
+        return nothing, np.zeros((count, len(_STEPS)), bool)
+    spacing = cKDTree(columns.xy).query(columns.xy, k=2)[0][:, 1]
+    near = _NEAR * min(float(np.quantile(spacing, 0.2)) * 2, float(np.hypot(*basis.T).min()) * 1.5)
+    away, other = cKDTree(columns.xy).query(at[:, None] + _STEPS @ basis, distance_upper_bound=near)
+    there = np.isfinite(away)
+    other = np.where(there, other, 0)
+    if good is not None:
+        there &= good[other]
+    said = columns.xy[other] - _STEPS @ basis - at[:, None]
+    variance = columns.sigma_xy[other] ** 2 + disorder**2
+    weight = np.where(there[:, :, None], 1 / variance, 0.0)
+    design = np.c_[np.ones(len(_STEPS)), _STEPS / 3]
+    normal = np.einsum("nka,ki,kj->naij", weight, design, design)
+    right = np.einsum("nka,nka,ki->nai", weight, said, design)
+    number = there.sum(1)
+    spread = np.einsum("nk,ki,kj->nij", there, design, design)
+    enough = (number >= _ENOUGH) & (np.linalg.det(spread) > 1e-3 * number**3)
+    normal[~enough] = np.eye(3)
+    inverse = np.linalg.inv(normal)
+    place = np.einsum("naij,naj->nai", inverse, right)[:, :, 0]
+    amplitude = np.full(count, np.nan)
+    if enough.any():
+        values = np.where(there[enough], columns.amplitude[other[enough]], np.nan)
+        amplitude[enough] = np.nanmedian(values, axis=1)
+    told = Told(
+        np.where(enough[:, None], at + place, np.nan),
+        np.where(enough[:, None], inverse[:, :, 0, 0], np.inf),
+        amplitude,
+        np.where(enough, number, 0),
+    )
+    return told, there
+
+
+def _missing(columns: Columns, basis: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """(M, 2) places of the lattice that have neighbours all around and no column."""
+    at = (columns.xy[:, None] + _STEPS[_ONE] @ basis).reshape(-1, 2)
+    inside = np.all((at > 0) & (at < np.array(shape[::-1]) - 1), axis=1)
+    at = at[inside]
+    spacing = float(np.quantile(cKDTree(columns.xy).query(columns.xy, k=2)[0][:, 1], 0.2)) if len(columns.xy) > 1 else 1
+    at = at[cKDTree(columns.xy).query(at)[0] > 0.5 * spacing]
+    places: list[np.ndarray] = []
+    while len(at):  # those that several columns lead to become one
+        here = np.hypot(*(at - at[0]).T) < 0.35 * spacing
+        places.append(at[here].mean(0))
+        at = at[~here]
+    if not places:
+        return np.zeros((0, 2))
+    told, there = _told(columns, np.array(places), basis)
+    pairs = _STEPS[_ONE]
+    index = {tuple(s): i for i, s in enumerate(map(tuple, _STEPS))}
+    opposite = sum(
+        (there[:, index[(m, n)]] & there[:, index[(-m, -n)]]).astype(int) for m, n in pairs.tolist() if (m, n) > (0, 0)
+    )
+    return np.asarray(told.xy[(told.count >= _ENOUGH) & (opposite >= 2)])
