@@ -24,11 +24,12 @@ def train(arguments: argparse.Namespace) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     import torch
 
-    from matstudio.training import denoise, denoise_card, loop, unet, unet_card
+    from matstudio.training import denoise, denoise_card, loop, unet, unet_card, vit, vit_card
 
     task, finish = {
         "unet": (unet.TASK, unet_card.finish),
         "denoise": (denoise.TASK, denoise_card.finish),
+        "vit": (vit.TASK, vit_card.finish),
     }[arguments.name]
     torch.set_num_threads(1)
     if arguments.resume:

@@ -44,7 +44,9 @@ class Estimate:
         arrays: for overlays and for fusion, by name. Image: "columns" (N, 2) x, y in pixels, "columns_sigma" (N, 2)
             pixels, "columns_intensity" and "columns_intensity_sigma" (N,) counts, "columns_au" (N,) Au fraction,
             "lattice" (2, 2) vectors x, y in pixels, "columns_strain" and "columns_strain_sigma" (N, 4) e_xx, e_yy,
-            e_xy and rotation in radians. Diffraction: "spots" (N, 2) x, y in pixels, "spots_sigma", "spots_hkl" (N, 3),
+            e_xy and rotation in radians, "columns_order" (N,) share of the columns around that repeat themselves,
+            "vacancies" (M, 2) x, y in pixels where the lattice has a column and the image none.
+            Diffraction: "spots" (N, 2) x, y in pixels, "spots_sigma", "spots_hkl" (N, 3),
             "spots_intensity" (N,) counts. Spectrum: "background" (M,) counts on the frame's axis, "edges_eV" (K,),
             "edges_p" (K,) probability.
         labels: text beside an array, by name: "edges" ("Cu L3", ...).

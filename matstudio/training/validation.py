@@ -66,17 +66,23 @@ def crystals() -> tuple[Crystal, ...]:
 
 def scenes(count: int, dose: float) -> Iterator[Scene]:
     """Images of real crystals at one dose, in all modes; some with an edge, vacancies or small displacements."""
+    return (one for one, _ in turned(count, dose))
+
+
+def turned(count: int, dose: float) -> Iterator[tuple[Scene, float]]:
+    """The same, and the angle by which each crystal is turned, radians."""
     known = crystals()
     for i in range(count):
         rng = np.random.default_rng([_SEED, int(dose), i])
         what = known[i % len(known)]
-        columns = place(what, rng.uniform(0, 2 * math.pi), rng.random(2), SIZE * 0.1 + 0.6, MARGIN_A)
+        angle = rng.uniform(0, 2 * math.pi)
+        columns = place(what, angle, rng.random(2), SIZE * 0.1 + 0.6, MARGIN_A)
         columns = Columns(columns.xy + rng.normal(0, 0.04, columns.xy.shape), columns.weight, columns.kind)
         if i % 3 == 1:
             columns = columns.take(rng.random(len(columns.xy)) > 0.05)
         if i % 4 == 2:
             columns = columns.take(columns.xy @ rng.normal(0, 1, 2) < rng.normal(0, 5) + 5)
-        yield scene(rng, SIZE, columns, dose)
+        yield scene(rng, SIZE, columns, dose), angle
 
 
 def detections(net: ColumnNet, one: Scene, threshold: float) -> tuple[np.ndarray, np.ndarray]:

@@ -106,7 +106,7 @@ def test_a_finished_training_is_weights_that_load_and_a_card(tmp_path, monkeypat
     assert "step 2/2" in said.err
     model = UNet(tmp_path / "unet.safetensors")
     assert model.version == f"2-3.{READING}"
-    assert model._find.settings.ranges == (("skewness", -1.0, 1.0),)
+    assert model.find.settings.ranges == (("skewness", -1.0, 1.0),)
     text = (tmp_path / "unet.md").read_text()
     assert "`matstudio train unet --steps 2 --seed 3`: 2 steps" in text
     rows = [line for line in text.splitlines() if line.startswith("| 1e")]

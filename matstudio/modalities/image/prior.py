@@ -79,6 +79,8 @@ def placed(
     vacancies = [told.xy[absent]]
     kept = columns.take(~absent & ~stray)
     new = _missing(kept, basis, shape)
+    if len(new) and absent.any():
+        new = new[cKDTree(columns.xy[absent]).query(new)[0] > 0.3 * float(np.hypot(*basis.T).min())]
     if len(new):
         both = again(np.concatenate([kept.xy, new]))
         added = both.take(np.arange(len(kept.xy), len(both.xy)))

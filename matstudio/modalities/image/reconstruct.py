@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import math
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -32,6 +34,7 @@ _LARGEST = 1024  # rows or columns of an image beyond which it is binned first
 _MOST = 6000  # columns that are fitted; of more, the brightest
 _DOSE_ERROR = 0.03  # relative error of dose, detector and cross section together
 _TILE = 16  # pixels of the frame to one of the order map
+_CRYSTAL = 12  # columns from which they may be a crystal
 
 
 class Finder(Protocol):
@@ -50,6 +53,21 @@ class Finder(Protocol):
             width: standard deviation of the columns in pixels, where it is known.
         """
         ...
+
+
+@dataclass(frozen=True)
+class Crystal:
+    """What columns form.
+
+    Args:
+        columns: with what is known of the crystal taken into account.
+        quantities, arrays, notes: what an estimate says of it.
+    """
+
+    columns: Columns
+    quantities: Mapping[str, Quantity] = field(default_factory=dict)
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 class Reader:
@@ -71,7 +89,7 @@ class Reader:
     version: str
 
     def __init__(self, find: Finder, checksum: str) -> None:
-        self._find, self._checksum = find, checksum
+        self.find, self.checksum = find, checksum
 
     def __call__(self, frame: Frame) -> Estimate:
         began = time.perf_counter()
@@ -82,19 +100,59 @@ class Reader:
         prototype = PROTOTYPES.get(str(meta.get("material", "")))
         parts: dict[str, Any] = {}
         if prototype is not None and pixel is not None:
-            parts = _alloy(image, frame, prototype, pixel, counts, self._find)
+            parts = _alloy(image, frame, prototype, pixel, counts, self.find)
         if not parts:
-            parts = _any(image, frame, pixel, counts, self._find)
+            parts = self._any(image, frame, pixel, counts)
             if prototype is not None:
                 parts["notes"] += (f"no [001] columns of {prototype.name} seen",)
         return Estimate(
             stream=frame.stream,
             seq=frame.seq,
             t=(frame.t_start + frame.t_end) / 2,
-            model=Model(self.name, self.version, self._checksum),
+            model=Model(self.name, self.version, self.checksum),
             seconds=time.perf_counter() - began,
             **parts,
         )
+
+    def _any(self, image: np.ndarray, frame: Frame, pixel: float | None, counts: bool) -> dict[str, Any]:
+        """Columns of an image of which nothing is known but perhaps its pixel size."""
+        if pixel is not None and pixel > _COARSE_A:
+            return {
+                "quantities": {},
+                "arrays": {
+                    "columns": np.zeros((0, 2)),
+                    "columns_sigma": np.zeros((0, 2)),
+                    "columns_intensity": np.zeros(0),
+                },
+                "notes": (f"pixels of {pixel:.3g} Å are too coarse for atomic columns",),
+            }
+        columns, said = find_columns(image, pixel, counts, lambda seen, width: _sign(seen, frame, width), self.find)
+        crystal = Crystal(columns)
+        if pixel is not None and len(columns.xy) >= _CRYSTAL:
+            crystal = self.crystal(image, columns, pixel, counts, _sign(image, frame, float(np.median(columns.width))))
+        number = len(crystal.columns.xy)
+        notes: tuple[str, ...] = (f"{number} columns", *said, *crystal.notes)
+        if not number:
+            notes = ("no atomic columns: no lattice, and no spots that stand out of noise and texture", *said)
+        quantities = {"columns": _number(crystal.columns), **crystal.quantities}
+        return {"quantities": quantities, "arrays": _arrays(crystal.columns) | crystal.arrays, "notes": notes}
+
+    def crystal(self, image: np.ndarray, columns: Columns, pixel: float, counts: bool, sign: int) -> Crystal:
+        """What the columns of an image form, here one lattice, and where it has them.
+
+        Args:
+            image: (H, W).
+            columns: twelve or more.
+            pixel: its size, Å.
+            counts: whether the values are electrons.
+            sign: +1 where columns are bright, -1 where they are dark.
+        """
+        apart = spacing(columns.xy, 1.0)
+        middle = tuple(slice(max(0, (n - _LARGEST) // 2), (n + _LARGEST) // 2) for n in image.shape)
+        lattice = correlated(ndimage.gaussian_filter(image[middle], 0.25 * apart), 0.7 * apart)
+        if lattice is None:
+            return Crystal(columns)
+        return Crystal(columns, {"lattice_a": side(lattice, pixel)}, strained(columns, lattice))
 
 
 class Baseline(Reader):
@@ -158,34 +216,6 @@ def _sign(image: np.ndarray, frame: Frame, width: float) -> int:
     return -1 if mode in ("ABF", "BF") else detect.polarity(image, width)
 
 
-def _any(image: np.ndarray, frame: Frame, pixel: float | None, counts: bool, find: Finder) -> dict[str, Any]:
-    """Columns of an image of which nothing is known but perhaps its pixel size."""
-    if pixel is not None and pixel > _COARSE_A:
-        return {
-            "quantities": {},
-            "arrays": {
-                "columns": np.zeros((0, 2)),
-                "columns_sigma": np.zeros((0, 2)),
-                "columns_intensity": np.zeros(0),
-            },
-            "notes": (f"pixels of {pixel:.3g} Å are too coarse for atomic columns",),
-        }
-    columns, said = find_columns(image, pixel, counts, lambda binned, width: _sign(binned, frame, width), find)
-    quantities, arrays = {"columns": _number(columns)}, _arrays(columns)
-    notes: tuple[str, ...] = (f"{len(columns.xy)} columns", *said)
-    if not len(columns.xy):
-        notes = ("no atomic columns: no lattice, and no spots that stand out of noise and texture", *said)
-    if pixel is not None and len(columns.xy) >= 12:
-        spacing = _spacing(columns.xy, 1.0)
-        middle = tuple(slice(max(0, (n - _LARGEST) // 2), (n + _LARGEST) // 2) for n in image.shape)
-        lattice = correlated(ndimage.gaussian_filter(image[middle], 0.25 * spacing), 0.7 * spacing)
-        if lattice is not None:
-            side, error = lattice.side()
-            quantities["lattice_a"] = Quantity(side * pixel, max(error, 1e-3 * side) * pixel, "Å")
-            arrays |= _strained(columns, lattice)
-    return {"quantities": quantities, "arrays": arrays, "notes": notes}
-
-
 def find_columns(
     image: np.ndarray, pixel: float | None, counts: bool, sign: Sign, find: Finder = detect.classical
 ) -> tuple[Columns, tuple[str, ...]]:
@@ -205,7 +235,7 @@ def find_columns(
     if not len(found.xy):
         nothing = np.zeros(0)
         return Columns(np.zeros((0, 2)), nothing, nothing, np.zeros((0, 2)), nothing, image, 0.0), found.notes
-    length = float(np.clip(1.2 * _spacing(found.xy, found.width), 4 * found.width, 8 * found.width))
+    length = float(np.clip(1.2 * spacing(found.xy, found.width), 4 * found.width, 8 * found.width))
     columns = fit(
         image,
         found.xy,
@@ -237,8 +267,15 @@ def _enlarged(columns: Columns, block: int, counts: bool) -> Columns:
     )
 
 
-def _spacing(xy: np.ndarray, width: float) -> float:
+def spacing(xy: np.ndarray, width: float) -> float:
+    """The usual distance of columns from their nearest; of a single one four widths."""
     return float(np.median(cKDTree(xy).query(xy, k=2)[0][:, 1])) if len(xy) > 1 else 4 * width
+
+
+def side(lattice: Lattice, pixel: float) -> Quantity:
+    """The length of a lattice's shorter vector, Å."""
+    length, error = lattice.side()
+    return Quantity(length * pixel, max(error, 1e-3 * length) * pixel, "Å")
 
 
 def _number(columns: Columns) -> Quantity:
@@ -255,7 +292,7 @@ def _arrays(columns: Columns) -> dict[str, np.ndarray]:
     }
 
 
-def _strained(columns: Columns, lattice: Lattice) -> dict[str, np.ndarray]:
+def strained(columns: Columns, lattice: Lattice) -> dict[str, np.ndarray]:
     """Lattice and strain as arrays; {} where too few columns have neighbours."""
     found = strain(columns.xy, columns.sigma_xy, lattice.basis)
     if found is None:
@@ -301,7 +338,7 @@ def _alloy(
     fraction = np.clip(order.fraction, 0, 1)
     arrays = (
         _arrays(shown)
-        | _strained(shown, refined)
+        | strained(shown, refined)
         | {
             "columns_au": fraction[seen],
             "columns_au_sigma": order.fraction_sigma[seen],

@@ -34,10 +34,9 @@ def basis(repeats: np.ndarray, step: float) -> tuple[np.ndarray, float] | None:
     for i in range(min(6, len(points))):
         for j in range(i + 1, min(14, len(points))):
             pair = points[[i, j]]
-            area = abs(float(np.linalg.det(pair)))
-            if area < _AREA * float(np.prod(np.hypot(*pair.T))):
+            if abs(float(np.linalg.det(pair))) < _AREA * float(np.prod(np.hypot(*pair.T))):
                 continue
-            score = _explained(whole, middle, pair) - 0.0 * area
+            score = _explained(whole, middle, pair)
             if score > best + 1e-6:
                 best, found = score, pair
     if found is None:
@@ -54,13 +53,12 @@ def _explained(whole: np.ndarray, middle: np.ndarray, pair: np.ndarray) -> float
     if inside.sum() < 4:
         return 0.0
     values = ndimage.map_coordinates(whole, (at[inside] + middle[::-1]).T[::-1], order=1)
-    rest = whole.copy()
     near = np.rint(at[inside] + middle[::-1]).astype(int)
     mask = np.zeros(whole.shape, bool)
     mask[near[:, 1], near[:, 0]] = True
     mask[int(middle[0]), int(middle[1])] = True
     mask = ndimage.binary_dilation(mask, iterations=2)
-    left = rest[~mask]
+    left = whole[~mask]
     return float(values.mean()) - float(np.quantile(left, 0.98) if left.size else 0.0)
 
 

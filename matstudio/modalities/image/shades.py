@@ -9,8 +9,8 @@ import numpy as np
 
 from matstudio.domain.estimate import Estimate
 
-BY = ("composition", "order", "position σ", "strain xx", "strain yy", "strain xy", "rotation")
-_STRAIN = {name: i for i, name in enumerate(BY[3:])}
+BY = ("composition", "order", "lattice order", "position σ", "strain xx", "strain yy", "strain xy", "rotation")
+_STRAIN = {name: i for i, name in enumerate(BY[4:])}
 _TILE = 16  # pixels of the frame to one of the order map
 _STEP = (1.0, 2.0, 5.0, 10.0)
 
@@ -37,6 +37,7 @@ def choices(estimate: Estimate) -> tuple[str, ...]:
     """Those of `BY` that an estimate has values for."""
     arrays = estimate.arrays
     has = {"composition": "columns_au" in arrays, "order": "order_map" in arrays}
+    has["lattice order"] = "columns_order" in arrays
     has["position σ"] = "columns_sigma" in arrays
     return tuple(name for name in BY if has.get(name, "columns_strain" in arrays))
 
@@ -55,6 +56,8 @@ def shades(estimate: Estimate, by: str, pixel_pm: float | None, end: float = 0.0
         return _whole(arrays.get("columns_au"), n, "Au 0", "Au 1")
     if by == "order":
         return _whole(_local_order(estimate), n, "S 0", "S 1")
+    if by == "lattice order":
+        return _whole(arrays.get("columns_order"), n, "alone 0", "repeated 1")
     if by == "position σ":
         sigma = arrays.get("columns_sigma")
         if sigma is None or sigma.shape != (n, 2):

@@ -193,4 +193,5 @@ class UNet(Reader):
         settings = Settings.loads(facts.get("settings", "{}"))
         source = source_checksum("canonical.py", "network.py", "unet.py")
         checksum = hashlib.sha256((facts["sha256"] + settings.dumps() + source).encode()).hexdigest()
-        super().__init__(NetworkFinder(fused(net), settings), checksum[:16])
+        self.net = fused(net)
+        super().__init__(NetworkFinder(self.net, settings), checksum[:16])

@@ -55,6 +55,10 @@ class Viewer(FrameViewer):
         for box, layer in ((self._columns, "columns"), (self._uncertainty, "uncertainty"), (self._lattice, "lattice")):
             box.toggled.connect(lambda on, layer=layer: self.canvas.set_layer_visible(layer, on))
             self.canvas.set_layer_visible(layer, box.isChecked())
+        self._vacancies = self.toggle("vacancies")
+        self._vacancies.setToolTip("Places of the lattice where a column is absent")
+        self._vacancies.toggled.connect(lambda on: self.canvas.set_layer_visible("vacancies", on))
+        self._vacancies.setEnabled(False)
         self._denoised = self.toggle("denoised", False)
         self._denoised.setToolTip("Show what the frame would be without its noise; what is measured and recorded stays")
         self._denoised.setVisible(weights.denoiser() is not None)
@@ -130,6 +134,8 @@ class Viewer(FrameViewer):
         xy = _pairs(estimate, "columns")
         for box in (self._columns, self._uncertainty):
             box.setEnabled(xy is not None)
+        absent = _pairs(estimate, "vacancies")
+        self._vacancies.setEnabled(absent is not None)
         if xy is None:
             self._lattice.setEnabled(False)
             self._offer(())
@@ -141,6 +147,7 @@ class Viewer(FrameViewer):
         if sigma is not None and len(sigma) == len(xy):
             self._choose_times(sigma)
             self.canvas.set_circles("uncertainty", xy, sigma * self._times)
+        self.canvas.set_marks("vacancies", np.zeros((0, 2)) if absent is None else absent, ("",) * _count(absent))
         vectors = _pairs(estimate, "lattice")
         self._lattice.setEnabled(vectors is not None)
         if vectors is not None and len(vectors) == 2 and self.frame is not None:
@@ -154,6 +161,8 @@ class Viewer(FrameViewer):
         """How many columns, and how well their positions are known."""
         xy, sigma = _pairs(estimate, "columns"), _pairs(estimate, "columns_sigma")
         rows = [] if xy is None else [("Columns", f"{len(xy):,} found{_unsure(estimate)}")]
+        absent = estimate.arrays.get("vacancies")
+        rows += [] if absent is None else [("Absent", f"{len(absent):,} columns of the lattice")]
         axis = self.frame.axes[1] if self.frame is not None else None
         pm = self._pixel_pm()
         if sigma is not None and np.isfinite(sigma).any() and axis is not None:
@@ -223,6 +232,10 @@ def _unsure(estimate: Estimate) -> str:
         return ""
     unsure = int(np.count_nonzero(size < SURE * sigma))
     return f", {unsure:,} below {SURE:g} σ" if unsure else ""
+
+
+def _count(xy: np.ndarray | None) -> int:
+    return 0 if xy is None else len(xy)
 
 
 def _pairs(estimate: Estimate, name: str) -> np.ndarray | None:

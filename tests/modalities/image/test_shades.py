@@ -21,6 +21,7 @@ def estimate(**arrays: np.ndarray) -> Estimate:
 FULL = estimate(
     columns_au=np.linspace(0, 1, N),
     order_map=np.full((4, 4), -0.7),
+    columns_order=np.linspace(0, 1, N),
     columns_sigma=np.full((N, 2), 0.03),
     columns_strain=np.tile(np.array([0.02, -0.02, 0.0, np.nan], np.float32), (N, 1)),
 )
@@ -35,7 +36,7 @@ def test_only_what_there_are_values_for_is_offered_and_all_of_that_is_shown():
 
 
 def test_the_ends_are_round_and_have_their_unit():
-    assert [(s.low, s.high) for s in (shades(FULL, by, 11.5) for by in BY[2:5])] == [
+    assert [(s.low, s.high) for s in (shades(FULL, by, 11.5) for by in BY[3:6])] == [
         ("0 pm", "0.5 pm"),
         ("−2 %", "+2 %"),
         ("−2 %", "+2 %"),
