@@ -17,6 +17,7 @@ from matstudio.bench.columns import Tally, deviation, robust_deviation, tally, t
 from matstudio.bench.denoised import denoised
 from matstudio.bench.image_sets import Marked, Simulated
 from matstudio.bench.peers import PEERS, log_atoms
+from matstudio.bench.prior import prior
 from matstudio.bench.rows import Row
 from matstudio.domain.estimate import Estimate
 from matstudio.domain.frame import Frame, Kind
@@ -25,7 +26,7 @@ from matstudio.modalities.base import Inverse, modality
 from matstudio.modalities.image.forward import HaadfForward
 from matstudio.modalities.noise import poisson
 
-MODELS = ("unet", "baseline")
+MODELS = ("unet", "vit", "baseline")
 F1 = {1e3: 0.77, 1e4: 0.90, 1e5: 0.975}
 """Least F1 of the network, by electrons per Å^2."""
 F1_MODE, RATIO, Z = 0.90, 1.2, (0.9, 1.1)
@@ -47,6 +48,8 @@ def bench(full: bool = False) -> list[Row]:
     if "unet" in models:
         rows += _found(scored, lambda p: denoised(image_sets.simulated(p), models["unet"]))
         rows += live(models["unet"], _FRAMES * (3 if full else 1))
+    if "vit" in models:
+        rows += prior(models["vit"], models["unet"])
     rows += _found(data / "haadf_single_atoms", lambda p: atoms(models, list(image_sets.marked(p))))
     return rows + _found(data / "mos2_haadf", lambda p: lattices(models, image_sets.lattices(p)))
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from scipy.spatial import cKDTree
 
+from matstudio.domain.frame import Axis, Frame, Kind
 from matstudio.modalities.image.canonical import channels, statistics, to_canonical
 from matstudio.modalities.image.network import ColumnNet, run
 from matstudio.modalities.image.reconstruct import find_columns
@@ -83,6 +84,13 @@ def turned(count: int, dose: float) -> Iterator[tuple[Scene, float]]:
         if i % 4 == 2:
             columns = columns.take(columns.xy @ rng.normal(0, 1, 2) < rng.normal(0, 5) + 5)
         yield scene(rng, SIZE, columns, dose), angle
+
+
+def frame(one: Scene) -> Frame:
+    """A scene as a reader is given it."""
+    axes = tuple(Axis(n, "Å", one.pixel_A, 0.0, s) for n, s in zip("yx", one.raw.shape, strict=True))
+    facts = {"polarity": one.sign} | ({"quantity": "counts"} if one.counts else {})
+    return Frame("image", Kind.IMAGE, 0, one.raw, axes, 0.0, 0.0, "simulated", facts)
 
 
 def detections(net: ColumnNet, one: Scene, threshold: float) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
-from matstudio.domain.frame import Axis, Frame, Kind
 from matstudio.modalities import weights
 from matstudio.modalities.base import Inverse
 from matstudio.modalities.image.canonical import channels, to_canonical
@@ -135,8 +134,5 @@ def _near(xy: np.ndarray, gone: np.ndarray) -> int:
 
 def _read(one: validation.Scene, reader: Inverse, what: str) -> np.ndarray:
     """(N, 2) an array of places of a reader's estimate, Å."""
-    axes = tuple(Axis(n, "Å", one.pixel_A, 0.0, s) for n, s in zip("yx", one.raw.shape, strict=True))
-    facts = {"polarity": one.sign} | ({"quantity": "counts"} if one.counts else {})
-    frame = Frame("image", Kind.IMAGE, 0, one.raw, axes, 0.0, 0.0, "simulated", facts)
-    xy = np.asarray(reader(frame).arrays.get(what, np.zeros((0, 2))))
+    xy = np.asarray(reader(validation.frame(one)).arrays.get(what, np.zeros((0, 2))))
     return to_canonical(xy, one.pixel_A) * 0.1

@@ -67,8 +67,8 @@ def test_an_absent_file_is_said_to_be_absent_and_its_model_is_not_offered(tmp_pa
     assert image.offered() == ("baseline",)
     with pytest.raises(ValueError, match="no model 'unet': its weights are not in"):
         image.inverse("unet")
-    with pytest.raises(ValueError, match="no model 'vit', only baseline"):
-        image.inverse("vit")
+    with pytest.raises(ValueError, match="no model 'none', only baseline"):
+        image.inverse("none")
     (tmp_path / "unet.safetensors").write_bytes(b"")
     assert image.offered() == ("baseline", "unet")
 

@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 
 _REACH = 3.6  # standard deviations that a column's patch holds to each side
 _BATCH = 2048
+_BAND = 64  # rows that are drawn at once
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ class _Patches:
     gy: np.ndarray
     dx: np.ndarray
     dy: np.ndarray
-    flat: np.ndarray
+    centre: np.ndarray
+    reach: int
 
     @classmethod
     def around(cls, xy: np.ndarray, width: np.ndarray, shape: tuple[int, int]) -> _Patches:
@@ -68,14 +70,33 @@ class _Patches:
         distance = index - xy[:, :, None]
         s = width[:, None, None]
         g = np.exp(-0.5 * (distance / s) ** 2) / (math.sqrt(2 * math.pi) * s) * inside
-        index = np.clip(index, 0, np.array(shape[::-1])[None, :, None] - 1)
-        flat = index[:, 1, :, None] * shape[1] + index[:, 0, None, :]
-        return cls(g[:, 0], g[:, 1], distance[:, 0], distance[:, 1], flat)
+        g, distance = g.astype(np.float32), distance.astype(np.float32)
+        near = np.clip(centre, -reach, np.array(shape[::-1]) + reach - 1)  # farther off nothing of it is inside
+        return cls(g[:, 0], g[:, 1], distance[:, 0], distance[:, 1], near, reach)
 
     def draw(self, amplitude: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         """The sum of the columns, an image."""
-        volume = (self.gy * amplitude[:, None])[:, :, None] * self.gx[:, None, :]
-        return np.bincount(self.flat.ravel(), volume.ravel(), shape[0] * shape[1]).reshape(shape)
+        far, size = 2 * self.reach, 2 * self.reach + 1
+        order = np.argsort(self.centre[:, 1], kind="stable")
+        left, top = (self.centre[order] + self.reach).T
+        span = np.arange(size)
+        across = np.zeros((len(order), shape[1] + 2 * far), np.float32)
+        across[np.arange(len(order))[:, None], left[:, None] + span] = self.gx[order]
+        down = (self.gy * amplitude[:, None].astype(np.float32))[order]
+        out = np.zeros((shape[0] + 2 * far, shape[1] + 2 * far), np.float32)
+        for row in range(0, len(out), _BAND):  # what reaches a band of rows, as a product of two matrices
+            first, last = np.searchsorted(top, (row - size + 1, row + _BAND))
+            part = np.zeros((last - first, _BAND + 2 * size), np.float32)
+            part[np.arange(last - first)[:, None], (top[first:last] - row + size)[:, None] + span] = down[first:last]
+            rows = min(_BAND, len(out) - row)
+            np.matmul(part[:, size : size + rows].T, across[first:last], out=out[row : row + rows])
+        return out[far:-far, far:-far]
+
+    def cut(self, image: np.ndarray) -> np.ndarray:
+        """The image around each column, (N, K, K) views float32; zero outside it."""
+        padded = np.pad(image.astype(np.float32), 2 * self.reach)
+        size = 2 * self.reach + 1
+        return np.lib.stride_tricks.sliding_window_view(padded, (size, size))
 
 
 def overlap(xy: np.ndarray, width: float) -> float:
@@ -139,6 +160,7 @@ def fit(
     hold: float = np.inf,
     anchor: np.ndarray | None = None,
     free_width: bool = True,
+    amplitude: np.ndarray | None = None,
 ) -> Columns:
     """Fit amplitude and position of every column together, and one factor of all widths.
 
@@ -156,17 +178,17 @@ def fit(
         hold: standard deviation in pixels with which a column keeps to `anchor`, part of the information in `sigma_xy`.
         anchor: (N, 2), by default `xy`.
         free_width: whether the widths' common factor is fitted.
+        amplitude: (N,) to start from; by default what the image shows at each place.
     """
     shape = image.shape
     anchor = xy if anchor is None else anchor
     stiffness = hold**-2.0
-    amplitude = np.zeros(len(xy))
     base = np.full(shape, float(np.quantile(image, 0.5 - 0.25 * sign)))
     damping = 1.0 / (1.0 + overlap(xy, float(np.median(width))))
     patches = _Patches.around(xy, width, shape)
-    peak = 1.0 / (2 * math.pi * width**2)
-    near = ndimage.map_coordinates(image - base, np.clip(xy[:, ::-1], 0, np.array(shape) - 1).T, order=1)
-    amplitude = np.maximum(sign * near, 0) / peak * damping
+    if amplitude is None:
+        near = ndimage.map_coordinates(image - base, np.clip(xy[:, ::-1], 0, np.array(shape) - 1).T, order=1)
+        amplitude = np.maximum(sign * near, 0) * 2 * math.pi * width**2 * damping
     floor = max(float(image.mean()) * 0.02, 1e-9)
     scale = 1.0
     for step in range(rounds + 1):
@@ -212,20 +234,22 @@ def _normal(
     n = len(amplitude)
     gradient, fisher = np.empty((n, 3)), np.empty((n, 3, 3))
     slope = bend = 0.0
+    scores, weights = patches.cut(score), patches.cut(weight)
+    corner = patches.centre + patches.reach
     for at in range(0, n, _BATCH):
         part = slice(at, at + _BATCH)
         gx, gy = patches.gx[part], patches.gy[part]
-        s, a = width[part, None], amplitude[part]
+        s, a = width[part, None].astype(np.float32), amplitude[part]
         ux, uy = patches.dx[part] / s, patches.dy[part] / s
         x = np.stack([gx, gx * ux / s, gx * (ux**2 - 1)], axis=2)  # value, slope, relative change with width
         y = np.stack([gy, gy * uy / s, gy * (uy**2 - 1)], axis=1)
-        flat = patches.flat[part]
-        first = y @ (score.ravel()[flat] @ x)
+        column, row = corner[part].T
+        first = y @ (scores[row, column] @ x)
         gradient[part] = np.stack([first[:, 0, 0], a * first[:, 0, 1], a * first[:, 1, 0]], axis=1)
         slope += float((a * (first[:, 0, 2] + first[:, 2, 0])).sum())
         xx = np.stack([x[:, :, 0] ** 2, x[:, :, 0] * x[:, :, 1], x[:, :, 1] ** 2, x[:, :, 2] ** 2], axis=2)
         yy = np.stack([y[:, 0] ** 2, y[:, 0] * y[:, 1], y[:, 1] ** 2, y[:, 2] ** 2], axis=1)
-        second = yy @ (weight.ravel()[flat] @ xx)
+        second = yy @ (weights[row, column] @ xx)
         bend += float((a**2 * (second[:, 0, 3] + second[:, 3, 0])).sum())
         f = fisher[part]
         f[:, 0, 0] = second[:, 0, 0]

@@ -34,6 +34,7 @@ _LARGEST = 1024  # rows or columns of an image beyond which it is binned first
 _MOST = 6000  # columns that are fitted; of more, the brightest
 _DOSE_ERROR = 0.03  # relative error of dose, detector and cross section together
 _TILE = 16  # pixels of the frame to one of the order map
+_ROUNDS = (2, 1)  # steps before and after the widths follow the composition; 0.04 sigma from where more would end
 _CRYSTAL = 12  # columns from which they may be a crystal
 
 
@@ -376,13 +377,23 @@ def _fit_alloy(
     seen = np.all((start >= 0) & (start <= np.array(image.shape[::-1]) - 1), axis=1)
     ratio = cross_section_ratio(sample.numbers)
     fraction, widths, place = np.full(len(index), sample.composition), np.full(len(index), width), start
-    for rounds in (3, 3):
+    amplitude = None
+    for rounds in _ROUNDS:
         share = fraction * ratio / (1 + fraction * (ratio - 1))  # of the intensity, the minority's
         relative = np.sqrt(1 + (share - 0.5) * (heat[1] - heat[0]) / (width * pixel) ** 2)
         columns = fit(
-            image, place, widths * relative, sign=1, counts=counts, rounds=rounds, length=None, hold=0.15, anchor=start
+            image,
+            place,
+            widths * relative,
+            sign=1,
+            counts=counts,
+            rounds=rounds,
+            length=None,
+            hold=0.15,
+            anchor=start,
+            amplitude=amplitude,
         )
-        widths, place = columns.width / relative, columns.xy
+        widths, place, amplitude = columns.width / relative, columns.xy, columns.amplitude
         order = measure(index, seen, columns.amplitude, columns.sigma_amplitude, sample)
         fraction = np.clip(order.fraction, 0, 1)
     return columns, order, seen

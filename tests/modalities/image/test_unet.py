@@ -127,7 +127,7 @@ def test_what_the_network_was_not_trained_on_is_said(weights, data, pixel, says)
 def test_statistics_outside_those_of_the_training_are_said(weights, tmp_path):
     made = UNet(weights)
     assert not any("unlike" in n for n in made(frame(grid())).notes)
-    made._find.settings = Settings(0.1, ranges=(("column signal", 0.0, 0.01), ("skewness", -99.0, 99.0)))
+    made.find.settings = Settings(0.1, ranges=(("column signal", 0.0, 0.01), ("skewness", -99.0, 99.0)))
     assert "unlike the images that the network was trained on: column signal" in made(frame(grid())).notes
 
 
