@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 
@@ -11,17 +11,21 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from matstudio.bench.image_sets import Simulated, real_frame
+from matstudio.bench.columns import tally_within, together
+from matstudio.bench.image_sets import Marked, Simulated, real_frame
 from matstudio.bench.rows import Row
 from matstudio.domain.frame import Frame
 from matstudio.modalities import weights
 from matstudio.modalities.base import Inverse
+from matstudio.modalities.image.denoise import Denoiser, load
+from matstudio.modalities.image.detect import refined
 
 GAIN_DB, AIM_DB = 4.0, {1e3: 6.0, 1e4: 5.0}
 SSIM_AIM = {1e3: 0.90, 1e4: 0.96}
 MS_512, MOVED = 250.0, 0.3
 _WIDTHS = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0)  # pixels
 _WEIGHTS = (0.3, 0.6, 1.0, 1.5, 2.5, 4.0, 8.0)
+_ATOM = 2  # standard deviation of a single atom, pixels
 _TURNS, _THREADS = 10, 2
 
 Denoise = Callable[[Frame], np.ndarray]
@@ -33,8 +37,6 @@ def denoised(images: Iterable[Simulated], reader: Inverse) -> list[Row]:
     The peers are a Gaussian and the total variation of scikit-image, each at the setting that is the best for an image,
     which nobody knows who has no noise-free one.
     """
-    from matstudio.modalities.image.denoise import Denoiser
-
     if weights.denoiser() is None:
         return [Row("denoise-absent", "the denoiser's weights are not there", 0, "images", "", 0.0, None)]
     denoiser = Denoiser(weights.MODELS / "denoise.safetensors")
@@ -153,3 +155,55 @@ def _speed(denoise: Denoise) -> list[Row]:
     value = float(np.median(times))
     what = f"denoiser, 512 x 512 pixels of 0.1 Å on {_THREADS} threads"
     return [Row("denoise-ms", what, value, "ms", f"{MS_512:g}", value / MS_512, ("<=", 1.0))]
+
+
+def adapted(images: Sequence[Marked], radius: float) -> list[Row]:
+    """Atoms that people marked, found by LoG on the frames, and on them denoised before and after the denoiser was
+    tuned on these very frames, without the marks; each at the threshold with the highest F1.
+
+    Args:
+        images: of single atoms, in the order in which they are learnt from.
+        radius: within which an atom is found, pixels.
+    """
+    if weights.denoiser() is None or not find_spec("skimage"):
+        return []
+    from matstudio.training.adapt import adapt
+
+    frames = [i.frame for i in images]
+    denoiser = Denoiser(weights.MODELS / "denoise.safetensors")
+    before = [denoiser(f) for f in frames]
+    net, _ = load(weights.MODELS / "denoise.safetensors")
+    made = adapt(net, frames)
+    denoiser.net = made.net
+    f1 = [best_f1(images, shown, radius) for shown in ([f.data for f in frames], before, [denoiser(f) for f in frames])]
+    what = f"{len(images)} real HAADF images, LoG at its best threshold on"
+    told = f"error on frames held back down by {made.better:.2f} ± {made.sigma:.2f} % of the signal's variance"
+    return [
+        Row("adapt-f1-raw", f"{what} the frames: F1", f1[0], "1", "", 0.0, None),
+        Row("adapt-f1-before", f"{what} them denoised: F1", f1[1], "1", "", 0.0, None),
+        Row(
+            "adapt-f1-after",
+            f"{what} them denoised after adaptation ({told}): F1",
+            f1[2],
+            "1",
+            "before",
+            f1[2] / f1[1],
+            (">=", 1.0),
+        ),
+    ]
+
+
+def best_f1(images: Sequence[Marked], shown: Sequence[np.ndarray], radius: float) -> float:
+    """The highest F1 of LoG maxima over all thresholds, in the response's standard deviations."""
+    from skimage.feature import peak_local_max
+
+    found = []
+    for image in shown:
+        response = -ndimage.gaussian_laplace(image.astype(float), _ATOM)
+        yx = peak_local_max(response, min_distance=2 * _ATOM, exclude_border=False)
+        found.append((refined(response, yx)[:, ::-1], response[tuple(yx.T)] / response.std()))
+    scores = []
+    for least in np.linspace(0.5, 12, 47):
+        pairs = zip(images, found, strict=True)
+        scores.append(together(tally_within(i.xy, xy[size > least], radius) for i, (xy, size) in pairs).f1)
+    return float(np.nanmax(scores))
