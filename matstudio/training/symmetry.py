@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from matstudio.modalities.image.vit import GROUPS
+from matstudio.modalities.image.cell import group_of, mirror, mirror_angles, turn
 from matstudio.training.crystals import Crystal
 
 _NEAR_A, _ALIKE = 0.08, 0.08  # sites that are the same: no farther apart (Å), strengths no more different
@@ -39,32 +39,15 @@ def reduced(cell: np.ndarray) -> np.ndarray:
     return np.array([a, b if a @ b >= 0 else -b])
 
 
-def group(what: Crystal, cell: np.ndarray) -> int:
-    """Which of `GROUPS` the crystal's point symmetry is.
+def group(what: Crystal, cell: np.ndarray) -> str:
+    """The crystal's point symmetry, one of `cell.GROUPS`.
 
     Args:
         what: the crystal.
         cell: its primitive one, in the same orientation.
     """
-    turns = [n for n in (2, 3, 4, 6) if _symmetric(what, _turn(2 * math.pi / n), cell)]
-    order = max([1, *turns]) if 6 in turns or 4 in turns or 3 not in turns else 3
-    ways = np.concatenate([cell, cell[:1] + cell[1:], cell[:1] - cell[1:]])
-    angles = [math.atan2(y, x) + extra for x, y in ways for extra in (0.0, math.pi / 2)]
-    mirror = any(_symmetric(what, _mirror(angle), cell) for angle in angles)
-    name = {(1, True): "m", (1, False): "1"}.get((order, mirror), f"{order}{_MIRRORS[order] if mirror else ''}")
-    return GROUPS.index(name)
-
-
-_MIRRORS = {1: "", 2: "mm", 3: "m", 4: "mm", 6: "mm"}
-
-
-def _turn(angle: float) -> np.ndarray:
-    return np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
-
-
-def _mirror(angle: float) -> np.ndarray:
-    """Along a line through the origin."""
-    return np.array([[math.cos(2 * angle), math.sin(2 * angle)], [math.sin(2 * angle), -math.cos(2 * angle)]])
+    turns = [n for n in (2, 3, 4, 6) if _symmetric(what, turn(2 * math.pi / n), cell)]
+    return group_of(turns, mirror=any(_symmetric(what, mirror(angle), cell) for angle in mirror_angles(cell)))
 
 
 def _symmetric(what: Crystal, matrix: np.ndarray, cell: np.ndarray) -> bool:

@@ -1,4 +1,4 @@
-"""The task of the network that sees lattices: what repeats where, how well, and with which symmetry."""
+"""The task of the network that sees lattices: what repeats where, and how well."""
 
 from __future__ import annotations
 
@@ -18,24 +18,21 @@ from matstudio.modalities.image.vit import ARCHITECTURE, TOKEN, LatticeNet, like
 from matstudio.training.crystals import Columns, Crystal, crystal, defects, distorted, place, single, surface
 from matstudio.training.loop import Batch, Task
 from matstudio.training.scenes import MARGIN_A, scene
-from matstudio.training.symmetry import group, primitive
+from matstudio.training.symmetry import primitive
 
 _SIZES = ((192, 10), (256, 6), (256, 6), (192, 10), (384, 3))  # canonical pixels of a view, views a step
 _SPOT_A = 0.3  # standard deviation of a translation's spot
 _NEAR_A = 3.0  # of a token's middle, where columns count for it
 _SAME_A = 0.35  # a column repeats where one lies no farther from where it should
-_RARE = (1.0, 1.8, 5.0, 5.0, 5.0, 2.7, 2.1, 5.0, 3.2, 3.2)  # weights of the symmetries: about frequency^-1/2
-_BLANK = -1  # symmetry that is not to be learnt
 
 
-def _specimen(rng: np.random.Generator, size_A: float) -> tuple[Columns, list[tuple[np.ndarray, np.ndarray]], int]:
-    """Columns; primitive cells, each with the line (x, y, angle) on whose side it is; and the symmetry."""
+def _specimen(rng: np.random.Generator, size_A: float) -> tuple[Columns, list[tuple[np.ndarray, np.ndarray]]]:
+    """Columns; and primitive cells, each with the line (x, y, angle) on whose side it is."""
     nowhere = np.array([0.0, 0.0, 0.0])
     if rng.random() < 0.07:
-        return single(rng, size_A, MARGIN_A), [], _BLANK
+        return single(rng, size_A, MARGIN_A), []
     what = crystal(rng)
     cell = primitive(what)
-    which = group(what, cell)
     angle = rng.uniform(0, 2 * math.pi)
     columns = place(what, angle, rng.random(2), size_A, MARGIN_A)
     lattices = [(_turned(cell, angle), nowhere)]
@@ -47,8 +44,6 @@ def _specimen(rng: np.random.Generator, size_A: float) -> tuple[Columns, list[tu
         else:
             second = what if rng.random() < 0.6 else crystal(rng)
             turned = rng.uniform(0, 2 * math.pi)
-            if second is not what:
-                which = _BLANK
         other = place(second, turned, rng.random(2), size_A, MARGIN_A)
         left, right = columns.take(side(columns.xy, line) < 0), other.take(side(other.xy, line) >= 0)
         if len(left.xy) and len(right.xy):
@@ -58,7 +53,7 @@ def _specimen(rng: np.random.Generator, size_A: float) -> tuple[Columns, list[tu
     columns = defects(rng, distorted(rng, columns, size_A))
     if rng.random() < 0.2:
         columns = surface(rng, columns, size_A)
-    return columns, lattices, which
+    return columns, lattices
 
 
 def _turned(cell: np.ndarray, angle: float) -> np.ndarray:
@@ -103,12 +98,12 @@ def truth(columns: Columns, lattices: list[tuple[np.ndarray, np.ndarray]], size:
 
 
 def _view(seed: int, step: int, number: int, size: int) -> Batch:
-    """Input (5, H, W) of the column finder, translations (h, w, K), order (h, w), symmetry."""
+    """Input (5, H, W) of the column finder, translations (h, w, K), order (h, w)."""
     rng = np.random.default_rng([seed, step, number])
-    columns, lattices, which = _specimen(rng, size * PIXEL_A + 0.3)
+    columns, lattices = _specimen(rng, size * PIXEL_A + 0.3)
     one = scene(rng, size, columns)
     maps, order = truth(columns, lattices, size)
-    return channels(one.image, one.variance, one.sign), maps, order, np.array(which)
+    return channels(one.image, one.variance, one.sign), maps, order
 
 
 class _WithEyes(nn.Module):
@@ -122,20 +117,17 @@ class _WithEyes(nn.Module):
         self._eyes = [fused(eyes)]  # in a list: none of this network's weights
         self.net = LatticeNet()
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         with torch.no_grad():
             seen = likeness(self._eyes[0], x)
-        out: tuple[Tensor, Tensor, Tensor] = self.net(seen)
+        out: tuple[Tensor, Tensor] = self.net(seen)
         return out
 
 
-def _loss(out: tuple[Tensor, Tensor, Tensor], batch: list[Tensor]) -> Tensor:
-    _, maps, order, which = batch
+def _loss(out: tuple[Tensor, Tensor], batch: list[Tensor]) -> Tensor:
+    _, maps, order = batch
     spots = functional.binary_cross_entropy_with_logits(out[0], maps.float() / 255)
-    how = functional.binary_cross_entropy_with_logits(out[1], order)
-    rare = torch.tensor(_RARE)
-    group_ = functional.cross_entropy(out[2], which, rare, ignore_index=_BLANK) if (which >= 0).any() else 0.0
-    return 10 * spots + 0.3 * how + 0.3 * group_
+    return 10 * spots + 0.3 * functional.binary_cross_entropy_with_logits(out[1], order)
 
 
 TASK = Task("vit", ARCHITECTURE, _WithEyes, _view, _loss, _SIZES, 6000, 1e-3)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +10,11 @@ from scipy.spatial import cKDTree
 
 from matstudio.modalities import weights
 from matstudio.modalities.base import Inverse
-from matstudio.modalities.image.canonical import channels, to_canonical
+from matstudio.modalities.image.canonical import to_canonical
+from matstudio.modalities.image.cell import symmetry, turn
 from matstudio.modalities.image.unet import UNet
 from matstudio.modalities.image.vit import ARCHITECTURE, LatticeNet
-from matstudio.modalities.image.vit_reader import READING, VisionTransformer, see
+from matstudio.modalities.image.vit_reader import READING, VisionTransformer
 from matstudio.training import validation
 from matstudio.training.loop import Training
 from matstudio.training.score import NOTHING, score
@@ -28,26 +28,27 @@ _CARD = """# Network `vit`: lattices in images
 {parameters:,} parameters, architecture `{architecture}`, version {version}. Weights: `vit.safetensors`, SHA-256 of the
 tensors' bytes `{checksum}`.
 
-**Does** see what repeats in an image: for tokens of 1.6 Å a map of the translations up to 8 Å, what share of the
-columns repeats, and for all together the point symmetry. A transformer looks at how alike the surroundings of each
+**Does** see what repeats in an image: for tokens of 1.6 Å a map of the translations up to 8 Å, and what share of the
+columns repeats. A transformer looks at how alike the surroundings of each
 token and of each of its translations are, in what `unet` sees and in the response to a blob. The lattices that follow
 are prior knowledge of where columns are: neighbours a translation away say it too, as much as their errors and the
 measured disorder allow, and not at all where a column lies three standard deviations off. A place of the lattice that
-the image shows empty is told as a vacancy. For images with pixels of 0.04 to 0.25 Å; known alloys are read as by
-`unet`.
+the image shows empty is told as a vacancy. The point symmetry is that of the mean cell. For images with pixels of 0.04
+to 0.25 Å; known alloys are read as by `unet`.
 
 **Trained** by `matstudio train vit --steps {steps} --seed {seed}`: {step:,} steps, {spent:.1f} h beside other work on 2
 cores, on {views:,} simulated views of 19 to 38 Å that were each seen once: the crystals that `unet.md` tells of, with
-their primitive cell and symmetry; 3 in 10 with a boundary, antiphase or between grains; vacancies, strain, surfaces; 7
+their primitive cell; 3 in 10 with a boundary, antiphase or between grains; vacancies, strain, surfaces; 7
 in 100 without a lattice. `unet`'s weights stayed as they are. No recorded image and no evaluation set was used.
 
-| dose, e/Å² | lattice right | symmetry right | F1 (`unet`) | RMS, pm (`unet`) | vacancies filled in (`unet`) | told |
+| dose, e/Å² | lattice right (`unet`) | symmetry right | F1 (`unet`) | RMS, pm (`unet`) | vacancies filled (`unet`) | told |
 |---|---|---|---|---|---|---|
 {rows}
 
 Of {count} simulated images of {crystals} real crystals that were not trained on, at each dose; vacancies in as many
 others, each strong column absent with a chance of 4 %. Filled in: a column closer than 0.5 Å; told: a vacancy closer
-than 0.5 Å. A lattice is right if its cell is the primitive one to 8 %.
+than 0.5 Å. A lattice is right if its cell is the primitive
+one to 8 %; the symmetry is that of the true lattice's mean cell.
 
 **Limits.** Translations beyond 8 Å are not seen. A cell that is nearly centred may be taken for the smaller one. Where
 columns are displaced alike over many cells (domain walls), places are drawn towards the mean of three cells around.
@@ -97,17 +98,19 @@ def same_lattice(found: np.ndarray, true: np.ndarray) -> bool:
 
 def _row(dose: float, model: VisionTransformer, finder: UNet) -> str:
     known = validation.crystals()
-    lattices = groups = 0
+    lattices, groups, named = [0, 0], 0, 0
     totals = [NOTHING, NOTHING]
     for i, (one, angle) in enumerate(validation.turned(COUNT, dose)):
         what = known[i % len(known)]
         cell = primitive(what)
-        turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
-        seen = see(model.net, finder.net, channels(one.image, one.variance, one.sign))
-        lattices += bool(seen.bases) and same_lattice(seen.bases[0], cell @ turn)
-        groups += int(np.argmax(seen.group)) == group(what, cell)
+        turned = cell @ turn(angle)
+        named_ = symmetry(one.raw.astype(float), turned / one.pixel_A, one.pixel_A)
+        named += named_ is not None
+        groups += named_ is not None and named_[0] == group(what, cell)
         for k, reader in enumerate((model, finder)):
-            xy = _read(one, reader, "columns")
+            arrays = reader(validation.frame(one)).arrays
+            lattices[k] += "lattice" in arrays and same_lattice(arrays["lattice"] * one.pixel_A, turned)
+            xy = to_canonical(arrays["columns"], one.pixel_A) * 0.1
             totals[k] = totals[k] + score(one.xy * 0.1, one.hidden * 0.1, xy, one.image.shape[0] * 0.1)
     filled, told, absent = [0, 0], 0, 0
     for one, gone in validation.vacancies(COUNT, dose):
@@ -118,8 +121,8 @@ def _row(dose: float, model: VisionTransformer, finder: UNet) -> str:
     ours, other = totals
     parts = (
         f"1e{int(np.log10(dose))}",
-        f"{lattices} of {COUNT}",
-        f"{groups}",
+        f"{lattices[0]} ({lattices[1]}) of {COUNT}",
+        f"{groups} of {named}",
         f"{ours.f1:.3f} ({other.f1:.3f})",
         f"{ours.rms_pm:.1f} ({other.rms_pm:.1f})",
         f"{filled[0]} ({filled[1]}) of {absent}",

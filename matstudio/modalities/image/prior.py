@@ -6,7 +6,7 @@ not count at all. A place of the lattice where the image shows nothing stays emp
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,6 +23,7 @@ _MEDIAN = 0.6745  # of the size of a normal number
 _THERE, _FULL = 2.5, 0.35  # least amplitude of a place that only the lattice knows: in its sigma, of its neighbours'
 _GONE, _HALF = 2.0, 0.5  # a column is absent if so many sigma below half of its neighbours' amplitude
 _WEAK = 3.0  # significance from which a column is no absent one, whatever its neighbours
+_NEARLY, _BELONGS, _GRAIN = 0.85, 0.5, 8  # of the most that lead; of a column's translations; columns of a grain
 _STRAY = 4.0  # least significance of a column that no translation leads to, where the lattice leads to most
 
 
@@ -92,6 +93,46 @@ def placed(
     return Placed(replace(kept, xy=xy, sigma_xy=sigma), np.concatenate(vacancies), disorder, led)
 
 
+def leads(columns: Columns, basis: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """(N,) share of the eight nearest translations, of those that stay in the image, that lead from each column to
+    one; NaN where none stays in it."""
+    steps = _STEPS[_ONE] @ basis
+    at = columns.xy[:, None] + steps
+    inside = np.all((at > 0) & (at < np.array(shape[::-1]) - 1), axis=2)
+    away = cKDTree(columns.xy).query(at)[0] if len(columns.xy) > 1 else np.full(at.shape[:2], np.inf)
+    hit = (away < _near(columns, basis)) & inside
+    count = inside.sum(1)
+    return np.where(count > 0, hit.sum(1) / np.maximum(count, 1), np.nan)
+
+
+def chosen(columns: Columns, bases: Sequence[np.ndarray], shape: tuple[int, int]) -> list[np.ndarray]:
+    """Of lattices that may be, the ones that there are, the one of the most columns first.
+
+    That is the one with the smallest cell of those that lead to nearly the most columns: a multiple of a cell leads to
+    as many, a part of one to fewer. A further one must lead from columns that those before it do not.
+    """
+    if not bases or len(columns.xy) < _ENOUGH:
+        return []
+    share = [leads(columns, b, shape) for b in bases]
+    mean = np.array([float(np.nanmean(s)) for s in share])
+    area = np.array([abs(float(np.linalg.det(b))) for b in bases])
+    good = np.flatnonzero(mean > _NEARLY * mean.max())
+    order = [int(good[np.argmin(area[good])])]
+    left = np.nan_to_num(share[order[0]]) < _BELONGS
+    for i in np.argsort(-mean):
+        own = left & (np.nan_to_num(share[i]) > _BELONGS)
+        if own.sum() >= max(_GRAIN, 0.05 * len(left)):
+            order.append(int(i))
+            left &= ~own
+    return [bases[i] for i in order]
+
+
+def _near(columns: Columns, basis: np.ndarray) -> float:
+    """How far from where a translation leads a column may lie, pixels."""
+    spacing = cKDTree(columns.xy).query(columns.xy, k=2)[0][:, 1]
+    return _NEAR * min(float(np.quantile(spacing, 0.2)) * 2, float(np.hypot(*basis.T).min()) * 1.5)
+
+
 def _gone(columns: Columns, told: Told) -> np.ndarray:
     """Whether each has so much less than its neighbours that it is none."""
     return np.asarray(columns.amplitude + _GONE * columns.sigma_amplitude < _HALF * told.amplitude)
@@ -155,8 +196,7 @@ def _told(
     )
     if len(columns.xy) < 2 or not count:
         return nothing, np.zeros((count, len(_STEPS)), bool)
-    spacing = cKDTree(columns.xy).query(columns.xy, k=2)[0][:, 1]
-    near = _NEAR * min(float(np.quantile(spacing, 0.2)) * 2, float(np.hypot(*basis.T).min()) * 1.5)
+    near = _near(columns, basis)
     away, other = cKDTree(columns.xy).query(at[:, None] + _STEPS @ basis, distance_upper_bound=near)
     there = np.isfinite(away)
     other = np.where(there, other, 0)

@@ -12,8 +12,6 @@ from matstudio.modalities.image.network import CELL, ColumnNet
 
 ARCHITECTURE = "lattice-vit-1"
 """Name and version of what the weights fit; changes with every change of shape or meaning."""
-GROUPS = ("1", "2", "3", "4", "6", "m", "2mm", "3m", "4mm", "6mm")
-"""Point symmetries of plane crystals, as the International Tables have them."""
 TOKEN = 16
 """Canonical pixels to a token along each axis."""
 STEP_A, REACH_A = 0.4, 8.0
@@ -66,13 +64,12 @@ class LatticeNet(nn.Module):
         self.norm = nn.LayerNorm(_WIDTH)
         self.repeats = nn.Linear(_WIDTH, count)
         self.order = nn.Linear(_WIDTH, 1)
-        self.group = nn.Linear(_WIDTH, len(GROUPS))
         self.trust = nn.Parameter(torch.tensor([1.0, 0.5]))  # in either likeness by itself
         nn.init.constant_(self.repeats.bias, -3.0)  # most translations are none of the lattice
 
-    def forward(self, alike: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, H, W, 2 K) of `likeness` to logits: of every translation at every token (B, H, W, K), of order (B, H, W),
-        and of the point symmetry of all together (B, 10)."""
+    def forward(self, alike: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, H, W, 2 K) of `likeness` to logits: of every translation at every token (B, H, W, K), and of order
+        (B, H, W)."""
         batch, height, width, _ = alike.shape
         x = self.enter(alike.flatten(1, 2))
         turn = _turns(height, width)
@@ -81,7 +78,7 @@ class LatticeNet(nn.Module):
         x = self.norm(x)
         grid = x.reshape(batch, height, width, _WIDTH)
         seen = torch.einsum("bhwmk,m->bhwk", alike.unflatten(3, (2, -1)), self.trust)
-        return self.repeats(grid) + seen, self.order(grid).squeeze(-1), self.group(x.mean(1))
+        return self.repeats(grid) + seen, self.order(grid).squeeze(-1)
 
 
 def likeness(net: ColumnNet, x: Tensor) -> Tensor:

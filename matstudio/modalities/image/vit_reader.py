@@ -14,14 +14,15 @@ from scipy import ndimage
 from matstudio.domain.estimate import Quantity
 from matstudio.modalities import weights
 from matstudio.modalities.image.canonical import PIXEL_A, canonical, channels, to_canonical, white_noise
+from matstudio.modalities.image.cell import symmetry
 from matstudio.modalities.image.fit import Columns, fit
 from matstudio.modalities.image.lattice import Lattice
 from matstudio.modalities.image.network import STRIDE, ColumnNet
-from matstudio.modalities.image.prior import placed
+from matstudio.modalities.image.prior import chosen, placed
 from matstudio.modalities.image.reconstruct import Crystal, Reader, side, source_checksum, spacing, strained
 from matstudio.modalities.image.repeats import basis
 from matstudio.modalities.image.unet import PIXELS_A, UNet
-from matstudio.modalities.image.vit import ARCHITECTURE, GROUPS, REACH_A, STEP_A, TOKEN, LatticeNet, likeness
+from matstudio.modalities.image.vit import ARCHITECTURE, REACH_A, STEP_A, TOKEN, LatticeNet, likeness
 
 READING = "1"
 _WINDOW, _STRIDE = 24, 16  # tokens that are looked at together, and steps from one such window to the next
@@ -40,12 +41,10 @@ class Seen:
     Args:
         bases: (2, 2) rows are vectors x, y in Å, of each lattice, that of the most tokens first.
         order: (h, w) share of the columns around each token that repeat themselves.
-        group: (10,) how probable each of `vit.GROUPS` is.
     """
 
     bases: tuple[np.ndarray, ...]
     order: np.ndarray
-    group: np.ndarray
 
 
 class VisionTransformer(Reader):
@@ -76,7 +75,9 @@ class VisionTransformer(Reader):
         self.net.eval()
         self._eyes: ColumnNet = finder.net
         self.version = f"{facts.get('version', '0')}.{READING}"
-        source = source_checksum("vit.py", "vit_reader.py", "repeats.py", "prior.py")
+        source = source_checksum(
+            "canonical.py", "cell.py", "network.py", "prior.py", "repeats.py", "vit.py", "vit_reader.py"
+        )
         checksum = hashlib.sha256((facts["sha256"] + finder.checksum + source).encode()).hexdigest()
         super().__init__(finder.find, checksum[:16])
 
@@ -97,9 +98,14 @@ class VisionTransformer(Reader):
             return fit(image, xy, widths, sign=sign, counts=counts, rounds=4, length=length, hold=0.6 * float(width))
 
         used, vacancies, disorder = [], [np.zeros((0, 2))], 0.0
+        plain = super().crystal(image, columns, pixel, counts, sign)
+        bases = [vectors / pixel for vectors in found.bases]
+        if "lattice" in plain.arrays:  # what the autocorrelation has its peaks at
+            bases.append(np.asarray(plain.arrays["lattice"]))
         if max(image.shape) <= _LARGEST:
-            for vectors in found.bases:
-                new = placed(columns, vectors / pixel, (image.shape[0], image.shape[1]), again)
+            shape = (image.shape[0], image.shape[1])
+            for vectors in chosen(columns, bases, shape):
+                new = placed(columns, vectors, shape, again)
                 if new.led < _LED:
                     continue
                 disorder = new.disorder if not used else disorder
@@ -109,17 +115,16 @@ class VisionTransformer(Reader):
         absent = np.concatenate(vacancies)
         arrays = {"vacancies": absent, "columns_order": _at(found.order, to_canonical(columns.xy, pixel))}
         if not used:
-            plain = super().crystal(image, columns, pixel, counts, sign)
             return Crystal(columns, plain.quantities, {**plain.arrays, "columns_order": arrays["columns_order"]})
-        lattice = Lattice(used[0] / pixel, np.zeros(2), 1e-3)
+        lattice = Lattice(used[0], np.zeros(2), 1e-3)
         arrays |= strained(columns, lattice)
         if "lattice" in arrays:  # refined on the columns
             steps = math.sqrt(max(len(columns.xy), 1))
             error = float(np.nanmedian(columns.sigma_xy)) / steps / float(np.hypot(*arrays["lattice"].T).min())
             lattice = Lattice(arrays["lattice"], np.zeros(2), error)
         quantities = {"lattice_a": side(lattice, pixel), "disorder": Quantity(disorder * pixel, 0.01, "Å")}
-        best = int(np.argmax(found.group))
-        notes = (f"symmetry {GROUPS[best]}, p {found.group[best]:.2f}",)
+        seen = symmetry(image, lattice.basis, pixel)
+        notes: tuple[str, ...] = () if seen is None else (f"symmetry {seen[0]}, cells alike to {seen[1]:.2f}",)
         notes += (f"{len(used)} lattices",) if len(used) > 1 else ()
         notes += (f"{len(absent)} column{'s' if len(absent) != 1 else ''} absent",) if len(absent) else ()
         return Crystal(columns, quantities, arrays, notes)
@@ -133,18 +138,16 @@ def see(net: LatticeNet, eyes: ColumnNet, given: np.ndarray) -> Seen:
         height, width = alike.shape[1:3]
         repeats = torch.zeros(height, width, alike.shape[3] // 2)
         order, count = torch.zeros(height, width), torch.zeros(height, width)
-        group = torch.zeros(len(GROUPS))
         for top in _starts(height):
             for left in _starts(width):
                 part = (slice(top, top + _WINDOW), slice(left, left + _WINDOW))
-                maps, how, which = net(alike[:, part[0], part[1]])
+                maps, how = net(alike[:, part[0], part[1]])
                 repeats[part] += maps[0].sigmoid()
                 order[part] += how[0].sigmoid()
                 count[part] += 1
-                group += which[0].log_softmax(0)
         repeats /= count[..., None]
         order /= count
-        return Seen(grains(repeats.numpy()), order.numpy(), group.softmax(0).numpy())
+        return Seen(grains(repeats.numpy()), order.numpy())
 
 
 def _starts(size: int) -> list[int]:
