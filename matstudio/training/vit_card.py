@@ -41,7 +41,7 @@ cores, on {views:,} simulated views of 19 to 38 Å that were each seen once: the
 their primitive cell; 3 in 10 with a boundary, antiphase or between grains; vacancies, strain, surfaces; 7
 in 100 without a lattice. `unet`'s weights stayed as they are. No recorded image and no evaluation set was used.
 
-| dose, e/Å² | lattice right (`unet`) | symmetry right | F1 (`unet`) | RMS, pm (`unet`) | vacancies filled (`unet`) | told |
+| dose, e/Å² | lattice right (`unet`) | symmetry right | F1 (`unet`) | RMS, pm (`unet`) | filled (`unet`) | told |
 |---|---|---|---|---|---|---|
 {rows}
 
