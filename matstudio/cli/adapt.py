@@ -69,14 +69,16 @@ def adapt(arguments: argparse.Namespace) -> None:
         there.parent.mkdir(parents=True, exist_ok=True)
         state = {k: v.contiguous() for k, v in made.net.state_dict().items()}
         weights.save_weights(there, state, facts | {"version": version, "adapted": f"{made.steps} steps; {line}"})
-    verdict = "used from now on; `matstudio adapt --undo` goes back" if made.kept else "rolled back, nothing is changed"
+    verdict = "used from now on" if made.kept else "rolled back, nothing is changed"
     if arguments.picture:
         pictures = [frames[-1].data]
         pictures.append(Denoiser(weights.MODELS / "denoise.safetensors")(frames[-1]))
         pictures.append(Denoiser(there)(frames[-1]) if made.kept else pictures[-1])
         _save(Path(arguments.picture), pictures)
     body = {"kept": made.kept, "better_percent": made.better, "sigma_percent": made.sigma, "steps": made.steps}
-    print(json.dumps(body | {"text": f"{line}: {verdict}"}) if arguments.json else f"{line}: {verdict}")
+    text = f"{line}: {verdict}"
+    hint = "; `matstudio adapt --undo` goes back" if made.kept else ""
+    print(json.dumps(body | {"text": text}) if arguments.json else text + hint)
 
 
 def _save(path: Path, pictures: list[np.ndarray]) -> None:
