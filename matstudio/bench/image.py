@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 from matstudio.bench import image_sets
 from matstudio.bench.columns import Tally, deviation, robust_deviation, tally, tally_within, together
 from matstudio.bench.denoised import adapted, denoised
+from matstudio.bench.forward import forward
 from matstudio.bench.image_sets import Marked, Simulated
 from matstudio.bench.peers import PEERS, log_atoms
 from matstudio.bench.prior import prior
@@ -44,10 +45,8 @@ def bench(full: bool = False) -> list[Row]:
     """
     models = {n: modality(Kind.IMAGE).inverse(n) for n in MODELS if n in modality(Kind.IMAGE).offered()}
     data = image_sets.data_folder() / "image"
-    scored = image_sets.eval_folder() / "img_public.h5"
-    rows = _found(scored, lambda p: columns(models, image_sets.simulated(p)))
+    rows = _found(image_sets.eval_folder() / "img_public.h5", lambda p: _simulated(models, p))
     if "unet" in models:
-        rows += _found(scored, lambda p: denoised(image_sets.simulated(p), models["unet"]))
         rows += live(models["unet"], _FRAMES * (3 if full else 1))
     if "vit" in models:
         rows += prior(models["vit"], models["unet"])
@@ -55,6 +54,12 @@ def bench(full: bool = False) -> list[Row]:
     if full:
         rows += _found(data / "haadf_single_atoms", lambda p: adapted(list(image_sets.marked(p)), _FARTHEST))
     return rows + _found(data / "mos2_haadf", lambda p: lattices(models, image_sets.lattices(p)))
+
+
+def _simulated(models: dict[str, Inverse], path: Path) -> list[Row]:
+    """Columns, the forward model, and the denoiser."""
+    rows = columns(models, image_sets.simulated(path)) + forward(path)
+    return rows + (denoised(image_sets.simulated(path), models["unet"]) if "unet" in models else [])
 
 
 def _found(path: Path, rows: Callable[[Path], list[Row]]) -> list[Row]:

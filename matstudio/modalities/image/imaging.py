@@ -82,8 +82,13 @@ def hrtem(atoms: Columns, optics: Optics, grid: Grid, weak: bool = False) -> tor
     phase = grid.inverse(spectrum)
     wave = torch.complex(torch.ones_like(phase), phase) if weak else torch.polar(torch.ones_like(phase), phase)
     ky, kx = (_real(np.fft.fftfreq(n, grid.pixel_A), atoms) for n in grid.full)
-    focused = torch.fft.ifft2(torch.fft.fft2(wave) * contrast_transfer(optics, ky[:, None], kx))
+    half = len(ky) // 2 + 1
+    upper = contrast_transfer(optics, ky[:half, None], kx)
+    lower = upper[1 : len(ky) - half + 1].flip(0, 1).roll(1, 1)  # the lens treats k and -k alike
+    focused = torch.fft.ifft2(torch.fft.fft2(wave) * torch.cat([upper, lower]))
     intensity = focused.real**2 + focused.imag**2
+    if isinstance(optics.source_fwhm_A, int | float) and optics.source_fwhm_A == 0:
+        return grid.cut(intensity)
     gx = _real(np.fft.rfftfreq(grid.full[1], grid.pixel_A), atoms)
     blur = source_transfer(optics, ky[:, None] ** 2 + gx**2)
     return grid.cut(torch.fft.irfft2(torch.fft.rfft2(intensity) * blur, s=grid.full))

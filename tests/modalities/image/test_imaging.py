@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 import torch
 
+from matstudio.bench.forward import correlations
 from matstudio.modalities.image.imaging import abf, adf, draw_counts, expected_counts, hrtem
 from matstudio.modalities.image.optics import Columns, Grid, Optics, columns
 from matstudio.modalities.image.potential import cross_section_A2
@@ -128,52 +128,8 @@ def test_gradients(make: Callable[[Columns, Optics, Grid], torch.Tensor]) -> Non
     assert torch.autograd.gradcheck(image, leaves, eps=1e-6, atol=1e-7, rtol=1e-4)
 
 
-def mixture(number: int, mean: float, count: int, elements: list[int]) -> list[tuple[int, int]]:
-    """(atomic number, atoms) of a column of `number` and at most one other element, from the mean atomic number."""
-    if abs(mean - number) < 0.01:
-        return [(number, count)]
-    shares = [((mean - other) / (number - other) * count, other) for other in elements if other != number]
-    inside = [(abs(share - round(share)), round(share), other) for share, other in shares if 0 <= share <= count]
-    _, most, other = min(inside)
-    return [(number, most), (other, count - most)]
-
-
-def scene(file: h5py.File, name: str) -> tuple[Columns, Optics, Grid, np.ndarray]:
-    """Columns, stated optics, grid and clean image of a scene of `img_public.h5`; nothing in them is adjusted."""
-    image = file["images"][f"{name}_d1e5"]
-    table, at = image["columns"], image.attrs
-    pixel = float(at["pixel_size_A"])
-    elements = sorted({int(z) for z in table["Z"][:]})
-    rows = [
-        (place, x, y, z, n)
-        for place, ((x, y), number, mean, count) in enumerate(
-            zip(table["xy_px"][:] * pixel, table["Z"][:], table["zmean"][:], table["n_atoms"][:], strict=True)
-        )
-        for z, n in mixture(int(number), float(mean), int(count), elements)
-    ]
-    place, x, y, number, n = zip(*rows, strict=True)
-    optics = Optics(
-        float(at["energy_eV"]) / 1e3,
-        float(at["defocus_A"]),
-        float(at["Cs_A"]),
-        float(at["astig_A"]),
-        aperture_mrad=math.inf if at["mode"] == "HRTEM" else float(at["semiangle_mrad"]),
-        source_fwhm_A=float(at["source_fwhm_A"]),
-        detector_mrad=(float(at["det_inner_mrad"]), float(at["det_outer_mrad"])),
-    )
-    atoms = columns(x, y, number, n, float(at["u_rms_A"]) ** 2, place)
-    return atoms, optics, Grid((256, 256), pixel), file["scenes"][name]["clean"][:]
-
-
 def test_clean_images_of_another_simulator(eval_data: Path) -> None:
-    """Correlation with the scenes; the floors hold off regressions, the figures stand in docs/scores.md (-s)."""
+    """Correlation with the scenes; the floors hold off regressions, the figures stand in docs/scores.md."""
     floors = {"HAADF": 0.97, "MAADF": 0.99, "ABF": 0.92, "HRTEM": 0.90}
-    make = {"HAADF": adf, "MAADF": adf, "ABF": abf, "HRTEM": hrtem}
-    with h5py.File(eval_data / "img_public.h5") as file:
-        for name in file["scenes"]:
-            mode = file["scenes"][name].attrs["mode"]
-            atoms, optics, grid, clean = scene(file, name)
-            image = make[mode](atoms, optics, grid).numpy()
-            found = float(np.corrcoef(image.ravel(), clean.ravel())[0, 1])
-            print(f"{name}: {found:.4f}, clean / model {np.polyfit(image.ravel(), clean.ravel(), 1)[0]:.2f}")
-            assert found > floors[mode], name
+    for name, mode, found, _ in correlations(eval_data / "img_public.h5"):
+        assert found > floors[mode], name
