@@ -205,7 +205,7 @@ def test_the_dialog_offers_the_models_of_the_files_and_begins_the_job(
     made.add([str(tmp_path / "film.npy")])
     qtbot.waitUntil(lambda: "image" in made._models, timeout=60_000)
     box = made._models["image"]
-    assert [box.itemText(i) for i in range(box.count())] == ["as recorded, else baseline", "baseline", "unet"]
+    assert [box.itemText(i) for i in range(box.count())] == ["as recorded, else baseline", "baseline", "unet", "vit"]
     box.setCurrentIndex(2)
     assert made.choice().out == tmp_path / "film-again.nxs"
     monkeypatch.setattr(made, "_begun", begun.append)

@@ -180,10 +180,10 @@ def fit(
         free_width: whether the widths' common factor is fitted.
         amplitude: (N,) to start from; by default what the image shows at each place.
     """
-    shape = image.shape
+    image, shape = image.astype(np.float32), image.shape
     anchor = xy if anchor is None else anchor
     stiffness = hold**-2.0
-    base = np.full(shape, float(np.quantile(image, 0.5 - 0.25 * sign)))
+    base = np.full(shape, np.quantile(image[::2, ::2], 0.5 - 0.25 * sign), np.float32)
     damping = 1.0 / (1.0 + overlap(xy, float(np.median(width))))
     patches = _Patches.around(xy, width, shape)
     if amplitude is None:
@@ -196,7 +196,7 @@ def fit(
         if step < rounds or length is None:
             base = _base(image, sign, drawn, length)
         model = base + sign * drawn
-        weight = 1.0 / np.maximum(model, floor) if counts else np.ones(shape)
+        weight = 1.0 / np.maximum(model, floor) if counts else np.ones(shape, np.float32)
         gradient, fisher, stretch = _normal(patches, weight * (image - model) * sign, weight, amplitude, width)
         if not counts:
             residual = image - model
@@ -222,9 +222,10 @@ def fit(
 
 def _base(image: np.ndarray, sign: int, drawn: np.ndarray, length: float | None) -> np.ndarray:
     if length is not None:
-        return background(image, sign * drawn, length) if sign > 0 else -background(-image, drawn, length)
-    gap = drawn <= np.quantile(drawn[::2, ::2], 0.15)
-    return np.full(image.shape, float((image - sign * drawn)[gap].mean()))
+        made = background(image, sign * drawn, length) if sign > 0 else -background(-image, drawn, length)
+        return made.astype(np.float32)
+    gap = drawn <= np.quantile(drawn[::4, ::4], 0.15)
+    return np.full(image.shape, (image - sign * drawn)[gap].mean(dtype=float), np.float32)
 
 
 def _normal(

@@ -110,12 +110,16 @@ class Viewer(FrameViewer):
 
     def draw_frame(self, frame: Frame) -> None:
         """Draw an image (rows, columns); where it is wanted without noise, that comes later."""
+        if frame.data.ndim != 2 or frame.data.dtype.kind not in "biuf":
+            raise ValueError(f"cannot be shown as an image: {frame.data.dtype} {frame.data.shape}")
+        if self._clean is None or self._clean.frame.axes != frame.axes:
+            self.canvas.set_frame(frame.data, frame.axes, unit_of(frame))
+            if self._clean is not None:
+                self._clean = None
+                self.canvas.set_mark("")
         self.tools.set_frame(frame.data, frame.axes, unit_of(frame))
         if self._thread is not None:
             self._thread.want(frame)
-        if self._clean is None or self._clean.frame.axes != frame.axes:
-            self._clean = None
-            self.canvas.set_frame(frame.data, frame.axes, unit_of(frame))
 
     def _show_denoised(self, made: Denoised) -> None:
         if self.sender() is self._thread and self.frame is not None and made.frame.axes == self.frame.axes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 
 import numpy as np
 import psutil
@@ -136,6 +135,12 @@ def test_the_process_gives_what_the_denoiser_gives_and_passes_over_what_it_canno
     assert made[0].model == "denoise 7"
 
 
+def children() -> list[psutil.Process]:
+    """The denoiser's processes that this one has."""
+    found = [p for p in psutil.Process().children() if p.status() != psutil.STATUS_ZOMBIE]
+    return [p for p in found if "denoise_child" in " ".join(p.cmdline())]
+
+
 @pytest.mark.parametrize("harm", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_process_that_is_killed_or_hangs_is_told(path, qtbot, monkeypatch, harm):
     monkeypatch.setattr(denoise_thread, "PATIENCE_S", 1.0)
@@ -147,7 +152,7 @@ def test_a_process_that_is_killed_or_hangs_is_told(path, qtbot, monkeypatch, har
     try:
         thread.want(counts_frame(1))
         qtbot.waitUntil(lambda: bool(made), timeout=20_000)
-        (child,) = [p for p in psutil.Process().children() if "denoise_child" in " ".join(p.cmdline())]
+        (child,) = children()
         os.kill(child.pid, harm)
         thread.want(counts_frame(2))
         qtbot.waitUntil(lambda: bool(failed), timeout=10_000)
@@ -197,6 +202,19 @@ def test_the_layer_is_marked_and_goes_away_again(viewer, qtbot):
     assert viewer.canvas.data is viewer.frame.data
 
 
+def test_a_frame_of_other_axes_is_shown_as_it_is_until_it_is_denoised(viewer, qtbot):
+    viewer.show_frame(counts_frame(1))
+    box(viewer).click()
+    qtbot.waitUntil(lambda: viewer.canvas.mark.startswith("DENOISED"), timeout=20_000)
+    other = frame(np.random.default_rng(5).poisson(3, (96, 128)).astype(np.uint16), seq=9, quantity="counts")
+    viewer.show_frame(other)
+    assert viewer.canvas.data is other.data
+    assert viewer.canvas.mark == ""
+    qtbot.waitUntil(lambda: "frame 9" in viewer.canvas.mark, timeout=20_000)
+    viewer.show_frame(frame(np.ones((96, 128), complex), seq=10))
+    assert viewer.frame is other
+
+
 def test_the_viewer_shows_the_frame_and_says_why_where_it_is_not_denoised(viewer, qtbot, path):
     path.write_bytes(b"")
     box(viewer).click()
@@ -210,12 +228,10 @@ def test_a_viewer_that_is_deleted_ends_its_process(qtbot, path):
     made = modality("image").make("viewer")
     made.show()
     made.set_denoised(True)
-    deadline = time.monotonic() + 20
-    while not psutil.Process().children() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    qtbot.waitUntil(lambda: bool(children()), timeout=20_000)
     made.close()
     made.deleteLater()
-    qtbot.waitUntil(lambda: not [p for p in psutil.Process().children() if p.status() != "zombie"], timeout=10_000)
+    qtbot.waitUntil(lambda: not children(), timeout=10_000)
 
 
 def test_without_weights_the_layer_is_not_offered(qtbot, tmp_path, monkeypatch):
