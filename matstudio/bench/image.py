@@ -152,13 +152,18 @@ def live_frames(number: int, known: bool) -> list[Frame]:
 
 
 def live(model: Inverse, number: int) -> list[Row]:
-    """Time from frame to positions on two threads, 95 of 100 frames: of a known alloy, and of an unknown material."""
+    """Time from frame to positions on two threads, 95 of 100 frames: of a known alloy, and of an unknown material.
+
+    NumPy's products have one thread, as in the model host.
+    """
     import torch
+    from threadpoolctl import threadpool_limits
 
     name, bf16 = processor()
     limit = LIVE_BF16_MS if bf16 else LIVE_MS
     on = f"{model.name} {model.version}, {name}{' with bf16' if bf16 else ', no bf16'}"
     before = torch.get_num_threads()
+    blas = threadpool_limits(1, user_api="blas")
     torch.set_num_threads(_THREADS)
     rows = []
     try:
@@ -174,6 +179,7 @@ def live(model: Inverse, number: int) -> list[Row]:
             ]
     finally:
         torch.set_num_threads(before)
+        blas.restore_original_limits()
     return rows
 
 
