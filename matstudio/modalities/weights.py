@@ -77,6 +77,20 @@ def load_weights(path: Path, architecture: str) -> tuple[dict[str, torch.Tensor]
         raise ValueError(f"{path}: damaged: {error}") from None
 
 
+def fill(net: torch.nn.Module, path: Path, architecture: str) -> dict[str, str]:
+    """Put the weights of a file into a network; the facts of the file.
+
+    Raises:
+        ValueError: as `load_weights`, or they do not fit; one line.
+    """
+    tensors, facts = load_weights(path, architecture)
+    try:
+        net.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ValueError(f"{path}: weights do not fit: {str(error).splitlines()[-1].strip()}") from None
+    return facts
+
+
 def _split(data: bytes, path: Path) -> tuple[dict[str, Any], bytes]:
     """The header of a safetensors file, with the facts as "__metadata__", and the bytes behind it."""
     size = int.from_bytes(data[:8], "little")

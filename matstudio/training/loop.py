@@ -11,6 +11,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -126,6 +127,12 @@ class Training:
         share = max(0.02, 1 / self.step)
         self.loss += share * (loss.item() - self.loss)
         return loss.item()
+
+    def told(self) -> dict[str, Any]:
+        """What a card says of how a network was trained."""
+        views = sum(self.sizes[step % len(self.sizes)][1] for step in range(self.step))
+        spent = self.spent_s / 3600
+        return {"steps": self.steps, "seed": self.seed, "step": self.step, "spent": spent, "views": views}
 
     def weights(self) -> dict[str, torch.Tensor]:
         """The running mean of the weights, which is what a trained network is."""

@@ -40,7 +40,7 @@ def reduced(cell: np.ndarray) -> np.ndarray:
 
 
 def group(what: Crystal, cell: np.ndarray) -> str:
-    """The crystal's point symmetry, one of `cell.GROUPS`.
+    """The crystal's point symmetry, as `cell.symmetry` names it.
 
     Args:
         what: the crystal.

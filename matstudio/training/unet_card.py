@@ -82,17 +82,12 @@ def finish(training: Training, folder: Path) -> str:
     }
     checksum = save_weights(folder / "unet.safetensors", training.weights(), facts)
     rows = "\n".join(_row(dose, some, net, settings) for dose, some in sets.items())
-    views = sum(training.sizes[step % len(training.sizes)][1] for step in range(training.step))
     card = _CARD.format(
         parameters=sum(p.numel() for p in net.parameters()),
         architecture=ARCHITECTURE,
         version=f"{version}.{READING}",
         checksum=checksum,
-        steps=training.steps,
-        seed=training.seed,
-        step=training.step,
-        spent=training.spent_s / 3600,
-        views=views,
+        **training.told(),
         count=len(every),
         crystals=len(validation.crystals()),
         threshold=settings.threshold,

@@ -7,8 +7,6 @@ import math
 import numpy as np
 from scipy import fft, ndimage
 
-GROUPS = ("1", "2", "3", "4", "6", "m", "2mm", "3m", "4mm", "6mm")
-"""Point symmetries of plane crystals, as the International Tables have them."""
 _BINS = 24  # of a mean cell along each vector
 _BLUR_A = 0.2  # standard deviation by which mean cells are blurred
 _METRIC = 0.08  # how far a turned lattice vector may be from whole numbers of vectors
@@ -17,8 +15,8 @@ _SEEN = 0.5  # least likeness of the two halves
 
 
 def symmetry(image: np.ndarray, basis: np.ndarray, pixel_A: float) -> tuple[str, float] | None:
-    """Which of `GROUPS` the mean cell has, and the likeness of the means of two halves of the cells, 0 to 1; None where
-    that is below one half, or the view holds too few cells.
+    """The point symmetry of the mean cell, as the International Tables name it ("2mm"), and the likeness of the means
+    of two halves of the cells, 0 to 1; None where that is below one half, or the view holds too few cells.
 
     A turn or a mirror counts where one half's mean cell, turned and shifted at will, is as like the other half's as
     that half's own is. Differences that the noise hides are not seen: columns of neighbouring elements are alike.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy import fft, ndimage
+from scipy import fft
 from torch import nn
 
 from matstudio.domain.frame import Frame
@@ -73,7 +73,7 @@ class Seen:
         doubt = 2 * np.sqrt(2 * modes) * variance / rise.size
         self.scale = float(np.sqrt(max(excess, doubt)))
         wiener = np.maximum(0, 1 - variance / np.maximum(_rings(power, square, rise.shape), 1e-30))
-        bins = _smoothed(power)
+        bins = detect.smoothed(power)
         pattern = np.where(bins > _STANDS_OUT * variance, 1 - variance / np.maximum(bins, 1e-30), 0)
         blur = np.exp(-2 * np.pi**2 * WIDTH**2 * square)
         kept, self.filtered, blurred = (
@@ -85,14 +85,6 @@ class Seen:
         for i, image_ in enumerate((kept, self.filtered, blurred)):
             self.given[1 + i] = np.arcsinh(image_ / self.scale)
         self.given[4] = np.log(noise / self.scale) / _LEVEL
-
-
-def _smoothed(power: np.ndarray) -> np.ndarray:
-    """Half-plane power smoothed over neighbouring bins."""
-    overlap = 4
-    mirrored = np.roll(power[::-1, overlap:0:-1], 1, axis=0)
-    smooth_ = ndimage.gaussian_filter(np.hstack([mirrored, power]), 1.0, mode=("wrap", "nearest"), truncate=3)
-    return np.asarray(smooth_[:, overlap:])
 
 
 def _rings(power: np.ndarray, square: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -141,12 +133,8 @@ def load(path: Path) -> tuple[DenoiseNet, dict[str, str]]:
     Raises:
         ValueError: the weights are absent, damaged or of another architecture; one line.
     """
-    tensors, facts = weights.load_weights(path, ARCHITECTURE)
     net = DenoiseNet()
-    try:
-        net.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise ValueError(f"{path}: weights do not fit: {str(error).splitlines()[-1].strip()}") from None
+    facts = weights.fill(net, path, ARCHITECTURE)
     return net.eval(), facts
 
 

@@ -90,6 +90,14 @@ def _periodic(image: np.ndarray) -> np.ndarray:
     return np.asarray(fft.rfft2(data) - fft.rfft2(jumps) / laplacian)
 
 
+def smoothed(power: np.ndarray) -> np.ndarray:
+    """The power of `rfft2` smoothed over neighbouring bins."""
+    overlap = 4  # columns beyond the half plane, from the symmetry of a real image's spectrum
+    mirrored = np.roll(power[::-1, overlap:0:-1], 1, axis=0)
+    smooth = ndimage.gaussian_filter(np.hstack([mirrored, power]), 1.0, mode=("wrap", "nearest"), truncate=3)
+    return np.asarray(smooth[:, overlap:])
+
+
 class Spectrum:
     """The Fourier transform of an image, its noise, and ways to filter it.
 
@@ -107,10 +115,7 @@ class Spectrum:
         self._square, self._twice, rings = _frequencies(self.shape)
         self._transform = _periodic(image)
         power = np.abs(self._transform) ** 2 / image.size
-        overlap = 4  # columns beyond the half plane, from the symmetry of a real image's spectrum
-        mirrored = np.roll(power[::-1, overlap:0:-1], 1, axis=0)
-        smooth = ndimage.gaussian_filter(np.hstack([mirrored, power]), 1.0, mode=("wrap", "nearest"), truncate=3)
-        self._smooth = np.maximum(smooth[:, overlap:], 1e-30)
+        self._smooth = np.maximum(smoothed(power), 1e-30)
         self._noise = np.empty_like(self._smooth)
         for ring in rings:
             low = np.partition(self._smooth.flat[ring], int(_LOW * len(ring)))[int(_LOW * len(ring))]

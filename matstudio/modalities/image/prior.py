@@ -6,6 +6,7 @@ not count at all. A place of the lattice where the image shows nothing stays emp
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,6 +21,7 @@ _NEAR = 0.22  # of the columns' least usual distance: how far from where a trans
 _ENOUGH = 5  # neighbours without which nothing is said
 _APART = 3.0  # standard deviations from where the neighbours say, from which they do not count
 _MEDIAN = 0.6745  # of the size of a normal number
+_OF_MEDIAN = 2.33  # relative error of a variance from the median size of n normal numbers, times root n
 _THERE, _FULL = 2.5, 0.35  # least amplitude of a place that only the lattice knows: in its sigma, of its neighbours'
 _GONE, _HALF = 2.0, 0.5  # a column is absent if so many sigma below half of its neighbours' amplitude
 _WEAK = 3.0  # significance from which a column is no absent one, whatever its neighbours
@@ -163,6 +165,13 @@ def shrunk(columns: Columns, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray,
     share = np.where(use, prior / np.maximum(prior + variance, 1e-30), 1.0)
     xy = np.where(use, told.xy + share * away, columns.xy)
     return xy, np.sqrt(share * variance), disorder
+
+
+def unsure(disorder: float, columns: Columns) -> float:
+    """Standard deviation of the disorder, pixels: that of a median of so many sizes, carried through the square."""
+    whole = disorder**2 + float(np.median(columns.sigma_xy**2))
+    of_square = whole * _OF_MEDIAN / math.sqrt(columns.sigma_xy.size)
+    return of_square / (2 * max(disorder, math.sqrt(of_square)))
 
 
 def _disorder(away: np.ndarray, variance: np.ndarray) -> float:

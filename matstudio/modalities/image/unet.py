@@ -183,12 +183,8 @@ class UNet(Reader):
     def __init__(self, path: Path | None = None) -> None:
         torch.set_num_threads(1)
         path = path or weights.MODELS / "unet.safetensors"
-        tensors, facts = weights.load_weights(path, ARCHITECTURE)
         net = ColumnNet()
-        try:
-            net.load_state_dict(tensors)
-        except RuntimeError as error:
-            raise ValueError(f"{path}: weights do not fit: {str(error).splitlines()[-1].strip()}") from None
+        facts = weights.fill(net, path, ARCHITECTURE)
         self.version = f"{facts.get('version', '0')}.{READING}"
         settings = Settings.loads(facts.get("settings", "{}"))
         source = source_checksum("canonical.py", "network.py", "unet.py")

@@ -18,7 +18,7 @@ from matstudio.modalities.image.cell import symmetry
 from matstudio.modalities.image.fit import Columns, fit
 from matstudio.modalities.image.lattice import Lattice
 from matstudio.modalities.image.network import STRIDE, ColumnNet
-from matstudio.modalities.image.prior import chosen, placed
+from matstudio.modalities.image.prior import chosen, placed, unsure
 from matstudio.modalities.image.reconstruct import Crystal, Reader, side, source_checksum, spacing, strained
 from matstudio.modalities.image.repeats import basis
 from matstudio.modalities.image.unet import PIXELS_A, UNet
@@ -66,12 +66,8 @@ class VisionTransformer(Reader):
     def __init__(self, path: Path | None = None) -> None:
         finder = UNet()
         path = path or weights.MODELS / "vit.safetensors"
-        tensors, facts = weights.load_weights(path, ARCHITECTURE)
         self.net = LatticeNet()
-        try:
-            self.net.load_state_dict(tensors)
-        except RuntimeError as error:
-            raise ValueError(f"{path}: weights do not fit: {str(error).splitlines()[-1].strip()}") from None
+        facts = weights.fill(self.net, path, ARCHITECTURE)
         self.net.eval()
         self._eyes: ColumnNet = finder.net
         self.version = f"{facts.get('version', '0')}.{READING}"
@@ -122,7 +118,10 @@ class VisionTransformer(Reader):
             steps = math.sqrt(max(len(columns.xy), 1))
             error = float(np.nanmedian(columns.sigma_xy)) / steps / float(np.hypot(*arrays["lattice"].T).min())
             lattice = Lattice(arrays["lattice"], np.zeros(2), error)
-        quantities = {"lattice_a": side(lattice, pixel), "disorder": Quantity(disorder * pixel, 0.01, "Å")}
+        quantities = {
+            "lattice_a": side(lattice, pixel),
+            "disorder": Quantity(disorder * pixel, pixel * unsure(disorder, columns), "Å"),
+        }
         seen = symmetry(image, lattice.basis, pixel)
         notes: tuple[str, ...] = () if seen is None else (f"symmetry {seen[0]}, cells alike to {seen[1]:.2f}",)
         notes += (f"{len(used)} lattices",) if len(used) > 1 else ()
