@@ -26,7 +26,7 @@ Number = (int, float)
 LONGEST_NAME, LONGEST_TEXT, _LONGEST_LINE = 100, 4096, 500  # characters
 _LONGEST_COMMAND = 2**20  # bytes
 _TELL_EVERY_S = 10.0  # a log is not filled by who sends nonsense
-_TEXTS = ("path", "text", "why")
+_TEXTS = ("path", "text", "why", "reason")
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ COMMANDS: dict[str, Command] = {
     "halt": Command({"who": str, "why": str}, (STATION,), optional=("why",)),
     "reset": Command({"who": str}, (STATION,)),
     "acknowledge": Command({"who": str, "alarm": str}, (STATION,)),
+    "shelve": Command({"who": str, "alarm": str, "minutes": Number, "reason": str}, (STATION,)),
+    "unshelve": Command({"who": str, "alarm": str}, (STATION,)),
     "note": Command(
         {"who": str, "text": str, "t": Number, "bookmark": bool}, (STATION, DEVICE), optional=("t", "bookmark")
     ),

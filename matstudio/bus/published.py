@@ -18,7 +18,15 @@ class Readings(TypedDict):
     state: Mapping[str, Any]
 
 
-class AlarmRow(TypedDict):
+class _AlarmMore(TypedDict, total=False):
+    group: str
+    first: bool
+    until: Time
+    by: str
+    reason: str
+
+
+class AlarmRow(_AlarmMore):
     """One alarm of the station's list."""
 
     id: str

@@ -10,9 +10,8 @@ from typing import Any
 
 from matstudio import __version__
 from matstudio.bus.messages import CommandError
-from matstudio.control import alarms as alarm_list
 from matstudio.control import audit, gate, modes, sensor
-from matstudio.control.alarms import Alarm, AlarmState, Condition, Priority
+from matstudio.control.alarms import Priority
 from matstudio.control.limits import DEFAULTS, Settings
 from matstudio.control.modes import Event, Facts, Refusal
 from matstudio.control.observer import Furnace
@@ -20,6 +19,7 @@ from matstudio.domain.clock import Clock
 from matstudio.domain.device import Description
 from matstudio.domain.process import Mode, Reading, Setpoint
 from matstudio.instruments.base import Device
+from matstudio.station.alarming import Alarming, Seen
 from matstudio.station.clients import Clients
 from matstudio.station.log import Log
 from matstudio.station.loop import Loop, tuning
@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 PERIOD_S = 0.2
 SENSOR = "temperature"
 _GONE_S = 3.0
-_CONNECT_S = 10.0
 _REPEAT_S = 10.0
 
 
@@ -77,8 +76,8 @@ class Station:
         self._judged = sensor.Judgement(sensor.Fault.MISSING, "no device yet")
         self._device_state, self._device_age = "connecting", math.inf
         self._targets: dict[str, float] = {}  # what the operator (or the policy) wants
-        self._alarms: dict[str, Alarm] = {}
-        self._silence: dict[str, Condition] = {}
+        self._alarming = Alarming(clock, self.note, self._speed, self._clients.heard)
+        self._tell = self._alarming.tell
         self._troubles: set[str] = set()
         self._refused_at: dict[str, float] = {}
         if self._log.link.n:  # its log goes on
@@ -256,7 +255,7 @@ class Station:
         event = modes.silence(self.mode, self._clients.silent(), self._clients.window_silent())
         if event is not None:
             why = f"{event}, for {self._clients.silent():.0f} s" if event is Event.CLIENTS_GONE else str(event)
-            self._silence["client"] = Condition(f"{why} (the mode was {self.mode})", Priority.MEDIUM)
+            self._alarming.silent(why, self.mode)
             self._event(event, "station", why)
 
     # ---- outputs
@@ -293,48 +292,34 @@ class Station:
 
     # ---- alarms
 
-    def _tell(self, name: str, text: str, priority: Priority) -> None:
-        """An alarm of something that has passed: it stays until a person acknowledges it."""
-        self._alarms[name] = Alarm(name, text, priority, AlarmState.RTN_UNACK, self.clock.now())
-        self.note("alarm", "station", f"{name}: {text}", id=name, state=AlarmState.RTN_UNACK, priority=priority)
-
     def _watch_alarms(self, now: float) -> None:
-        active: dict[str, Condition] = {}
-        if self._description is None:
-            if (now - self._start) / self._speed > _CONNECT_S:
-                active["device"] = Condition("the device has not been reached", Priority.HIGH)
-        elif self._out.actuators:
-            if self._device_state != "good":
-                text = f"{self._description.name} has not been heard for {self._device_age:.1f} s"
-                active["device"] = Condition(text, Priority.HIGH)
-            if self._judged.fault:
-                active[f"sensor.{SENSOR}"] = Condition(self._judged.text, Priority.HIGH)
-        for name, reason in self._out.interlocks():
-            active[f"interlock.{name}"] = Condition(reason, Priority.HIGH)
-        if self.mode is Mode.SAFE:
-            active["safe"] = Condition(f"SAFE: {self.why}", Priority.HIGH)
-        troubles = {"output": self._out.unlike(now), "audit": self.audit_error, "recording": self.recording_error}
-        troubles["limits"] = self.settings.fault if self._out.actuators else ""
-        for name, text in troubles.items():
-            if text:
-                active[name] = Condition(text, Priority.HIGH)
-        if self.launcher_gone:
-            active["launcher"] = Condition("the launcher is gone: what ends is not started again", Priority.MEDIUM)
-        if self._clients.silent() <= modes.WINDOW_SILENT_S:
-            self._silence = {}
-        active |= self._silence
-        self._alarms, changed = alarm_list.update(self._alarms, active, now)
-        for alarm in changed:
-            state = alarm.state if alarm.id in self._alarms else "NORM"
-            facts = {"id": alarm.id, "state": state, "priority": alarm.priority}
-            self.note("alarm", "station", f"{alarm.id}: {alarm.text}", **facts)
+        description, driven = self._description, bool(self._out.actuators)
+        self._alarming.look(
+            Seen(
+                mode=self.mode,
+                why=self.why,
+                waited_s=(now - self._start) / self._speed,
+                device=description.name if description else "",
+                driven=driven,
+                device_state=self._device_state,
+                device_age=self._device_age,
+                sensor=self._judged.text if self._judged.fault else "",
+                interlocks=self._out.interlocks(),
+                unlike=self._out.unlike(now),
+                audit=self.audit_error,
+                recording=self.recording_error,
+                limits=self.settings.fault if driven else "",
+                launcher_gone=self.launcher_gone,
+                client_s=self._clients.silent(),
+            )
+        )
 
     # ---- commands
 
     def handlers(self) -> dict[str, Callable[..., Mapping[str, Any] | None]]:
         """The station's commands, for `CommandServer`."""
         there = [name for name in dir(self) if name.startswith("handle_")]
-        return {name.removeprefix("handle_"): getattr(self, name) for name in there}
+        return {name.removeprefix("handle_"): getattr(self, name) for name in there} | self._alarming.handlers()
 
     def handle_hello(self, who: str, role: str) -> dict[str, Any]:
         """A client is there; to be said every second or so."""
@@ -365,10 +350,12 @@ class Station:
         self._event(Event.HALT, f"operator:{who}", f"HALT by {who}" + (f": {why}" if why else ""))
 
     def handle_reset(self, who: str) -> None:
-        """Leave SAFE for OFF."""
+        """Leave SAFE for OFF, and let go of latched alarms."""
         self._clients.heard(who)
-        self._event(Event.RESET, f"operator:{who}", f"reset by {who}")
-        self._monitor.restart()
+        if self.mode is Mode.SAFE or not self._alarming.latched():
+            self._event(Event.RESET, f"operator:{who}", f"reset by {who}")
+            self._monitor.restart()
+        self._alarming.reset(f"operator:{who}")
 
     def handle_setpoint(self, who: str, name: str, value: float) -> None:
         """A new setpoint for temperature, pressure or composition."""
@@ -402,12 +389,6 @@ class Station:
         if name in self._out.actuators:
             return self._out.actuators[name].unit
         return self._description.readings[name][0] if self._description else "1"
-
-    def handle_acknowledge(self, who: str, alarm: str) -> None:
-        """A person has seen an alarm."""
-        self._clients.heard(who)
-        self._alarms = alarm_list.acknowledge(self._alarms, alarm, self.clock.now())
-        self.note("acknowledge", f"operator:{who}", f"{alarm} acknowledged", id=alarm)
 
     def handle_note(self, who: str, text: str, t: float | None = None, bookmark: bool = False) -> None:
         """A person's remark for the log, about run time `t` (now where none is given)."""
@@ -456,7 +437,7 @@ class Station:
             "setpoints": {name: value for name, value in setpoints.items() if math.isfinite(value)},
             "outputs": self._present(),
             "pid": self._pid_status(),
-            "alarms": tuple(asdict(a) for a in self._alarms.values()),
+            "alarms": self._alarming.rows(),
             "interlocks": tuple({"name": name, "reason": reason} for name, reason in out.interlocks()),
             "device": {
                 "name": description.name if description else "",

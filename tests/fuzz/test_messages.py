@@ -46,7 +46,7 @@ RIGHT: dict[str, Any] = {
     "who": "ana", "role": "cli", "mode": "PID", "name": "temperature", "value": 500.0, "alarm": "safe", "text": "t",
     "why": "w", "setpoint": Setpoint("heater", 0.1, "1", "pid", 0.0), "t": 1.0, "options": {}, "kind": "frozen",
     "target": "heater", "on": False, "factor": 1.0, "frames": 1, "start": 0, "path": "/nowhere/x.nxs",
-    "stream": "image", "model": "baseline", "bookmark": True,
+    "stream": "image", "model": "baseline", "bookmark": True, "minutes": 5, "reason": "r",
 }  # fmt: skip
 
 RIGHT_FAULT = {key: RIGHT[key] for key in ("kind", "target", "on")}

@@ -68,7 +68,7 @@ def test_what_a_process_tells_is_noted_and_nobody_is_taken_for_a_client(fake):
         ("launcher", "modelhos"),
     ]
     assert fake.alarms()["process.modelhost"]["state"] == "RTN_UNACK"  # until a person acknowledges it
-    fake.station.handle_acknowledge("ana", "process.modelhost")
+    fake.station.handlers()["acknowledge"]("ana", "process.modelhost")
     assert fake.alarms() == {}
     assert set(fake.station.status()["clients"]) == clients
 

@@ -159,7 +159,7 @@ def test_halt_is_latched_and_reset_by_a_person_only(bench):
     assert bench.station.mode is Mode.OFF
     assert bench.device.plant.heater == 0.0
     assert "safe" in bench.alarms()
-    bench.station.handle_acknowledge("ana", "safe")
+    bench.station.handlers()["acknowledge"]("ana", "safe")
     assert bench.alarms() == {}
 
 
@@ -268,14 +268,14 @@ def test_over_temperature_holds_the_heater_off_with_hysteresis():
     fake.furnace.true = 855.0
     fake.run(0.4)
     assert fake.station.status()["interlocks"] == ()
-    assert fake.alarms()["interlock.over_temperature"]["state"] == "RTN_UNACK"
+    assert fake.alarms()["interlock.over_temperature"]["state"] == "LATCH_UNACK"
 
 
 def test_a_note_and_an_unknown_alarm(bench):
     bench.station.handle_note("ana", "film changed")
     assert bench.entries[-1]["text"] == "film changed"
     with pytest.raises(ValueError, match="no alarm 'x'"):
-        bench.station.handle_acknowledge("ana", "x")
+        bench.station.handlers()["acknowledge"]("ana", "x")
 
 
 def test_a_bookmark_is_about_the_time_that_it_names(bench):
@@ -417,7 +417,7 @@ def test_a_station_that_was_started_again_says_so_until_it_is_acknowledged(fake)
     status = again.status()
     assert status["mode"] is Mode.OFF
     assert [a["text"] for a in status["alarms"]] == ["the station was started again; nothing is resumed"]
-    again.handle_acknowledge("ana", "restart.station")
+    again.handlers()["acknowledge"]("ana", "restart.station")
     assert again.status()["alarms"] == ()
 
 
