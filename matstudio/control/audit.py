@@ -35,12 +35,17 @@ class Link:
 
 def _plain(value: Any) -> Any:
     """The value with what JSON has: tuples as lists, and numbers that are not finite as text."""
-    if isinstance(value, bool) or value is None or isinstance(value, str):
-        return str(value) if isinstance(value, str) else value
-    if isinstance(value, int):
-        return int(value)
+    kind = type(value)
+    if kind is str or kind is int or kind is bool or value is None:
+        return value
+    if kind is dict:
+        return {k if type(k) is str else str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else str(value)
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int):
+        return int(value)
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
@@ -48,16 +53,25 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _encoded(plain: Any) -> bytes:
+    return _ENCODER.encode(plain).encode("utf-8", "surrogatepass")
+
+
 def canonical(value: Mapping[str, Any]) -> bytes:
     """The one JSON text of a map."""
-    text = json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode("utf-8", "surrogatepass")
+    return _encoded(_plain(value))
+
+
+def _hashed(previous: str, plain: Mapping[str, Any]) -> str:
+    return hashlib.sha256(previous.encode() + _encoded(plain)).hexdigest()
 
 
 def digest(previous: str, entry: Mapping[str, Any]) -> str:
     """Hash of an entry (its own `hash` is left out) after one with hash `previous`."""
-    body = {k: v for k, v in entry.items() if k != "hash"}
-    return hashlib.sha256(previous.encode() + canonical(body)).hexdigest()
+    return _hashed(previous, _plain({k: v for k, v in entry.items() if k != "hash"}))
 
 
 def append(
@@ -76,7 +90,7 @@ def append(
     """
     body = {"n": link.n + 1, "t": t, "wall": wall, "kind": kind, "who": who, "text": text, "data": data}
     entry: Entry = _plain(body)
-    entry["hash"] = digest(link.hash, entry)
+    entry["hash"] = _hashed(link.hash, entry)
     return entry, Link(link.n + 1, entry["hash"])
 
 

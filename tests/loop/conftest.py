@@ -162,7 +162,7 @@ class Loop:
     def reset(self) -> None:
         """From SAFE to OFF, with a device and a sensor that are good again, and every alarm acknowledged."""
         gone = {"sensor.temperature", "device"}
-        states = lambda: {a["id"] for a in self.status("alarms") if a["state"] != "RTN_UNACK"}  # noqa: E731
+        states = lambda: {a["id"] for a in self.status("alarms") if not a["state"].startswith(("RTN", "LATCH"))}  # noqa: E731
         assert self.wait(lambda: not gone & states(), 10), self.alarms()
         self.ask(STATION, "reset", who="ana")
         for alarm in self.ask(STATION, "status")["alarms"]:
