@@ -45,9 +45,9 @@ COMMANDS: dict[str, Command] = {
     # station
     "hello": Command({"who": str, "role": str}, (STATION,)),
     "status": Command({}, (STATION, RECORDER, MODELHOST, STUDIO)),
-    "mode": Command({"who": str, "mode": str}, (STATION,)),
-    "setpoint": Command({"who": str, "name": str, "value": Number}, (STATION,)),
-    "output": Command({"who": str, "name": str, "value": Number}, (STATION,)),
+    "mode": Command({"who": str, "mode": str, "why": str}, (STATION,), optional=("why",)),
+    "setpoint": Command({"who": str, "name": str, "value": Number, "why": str}, (STATION,), optional=("why",)),
+    "output": Command({"who": str, "name": str, "value": Number, "why": str}, (STATION,), optional=("why",)),
     "take_over": Command({"who": str}, (STATION,)),
     "halt": Command({"who": str, "why": str}, (STATION,), optional=("why",)),
     "reset": Command({"who": str}, (STATION,)),

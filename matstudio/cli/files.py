@@ -1,4 +1,4 @@
-"""Commands that take a file and need no run: info, simulate, predict, verify."""
+"""Commands that take a file and need no run: info, formats, simulate, predict."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import argparse
 import json
 import sys
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 
-from matstudio.cli.main import CheckFailed, UsageError
+from matstudio.cli.main import UsageError
 
 
 def info(arguments: argparse.Namespace) -> None:
@@ -91,20 +90,6 @@ def predict(arguments: argparse.Namespace) -> None:
 
         denoise_set(images, denoised, progress)
         print(arguments.denoised)
-
-
-def verify(arguments: argparse.Namespace) -> None:
-    """Check a session."""
-    path = existing(arguments.session)
-    from matstudio.recording.verify import verify_guarded
-
-    report = verify_guarded(path)
-    if arguments.json:
-        print(json.dumps(asdict(report), indent=1, default=str))
-    else:
-        print("\n".join(report.lines))
-    if not report.ok:
-        raise CheckFailed("")
 
 
 def existing(path: str) -> Path:

@@ -85,9 +85,19 @@ def parser() -> argparse.ArgumentParser:
     adapt.add_argument("--picture", metavar="FILE.png", help="write the last image, and it denoised before and after")
     adapt.add_argument("--undo", action="store_true", help="go back to the weights that the denoiser came with")
     adapt.add_argument("--json", action="store_true")
-    verify = command("verify", "files:verify", "check a recorded session, and mend what a crash left")
-    verify.add_argument("session", metavar="SESSION.nxs")
+    verify = command("verify", "audit:verify", "check a session or an audit log, and mend what a crash left")
+    verify.add_argument("session", nargs="?", metavar="SESSION.nxs|LOG.jsonl")
+    verify.add_argument(
+        "--make-key", action="store_true", help="make the site key that seals what is logged from now on"
+    )
     verify.add_argument("--json", action="store_true")
+    audit = command("audit", "audit:audit", "who changed what, when, from what to what, and why")
+    audit.add_argument("log", metavar="SESSION.nxs|LOG.jsonl")
+    for name, text in (("who", "a person's name, pid, station"), ("kind", "mode, setpoint, alarm, write, ...")):
+        audit.add_argument(f"--{name}", metavar="WORD", help=text)
+    audit.add_argument("--name", metavar="NAME", help="of the value or the alarm: temperature, heater, ...")
+    audit.add_argument("--since", metavar="T", help="run time, in s or as h:mm:ss")
+    audit.add_argument("--json", action="store_true", help="the entries themselves, a line each")
     plugins = command("plugins", "plugins:plugins", "what plugins there are, and a switch for each")
     plugins.add_argument("--off", metavar="NAME", help="leave a plugin out from the next start on")
     plugins.add_argument("--on", metavar="NAME", help="use it again")

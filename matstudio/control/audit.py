@@ -2,7 +2,8 @@
 
 An entry is `{n, t, wall, kind, who, text, data, hash}`; `hash` is SHA-256 over the previous entry's hash (64 zeros at
 first) and the canonical JSON (RFC 8785 in spirit: sorted keys, no spaces, UTF-8) of the entry without `hash`.
-Changing, removing or swapping entries is seen; cutting off the end is seen only by whom the last hash was told.
+Changing, removing or swapping entries is seen. Who hashes the whole chain anew, or cuts off its end, is found with a
+site key only (`control/seal.py`), which adds `mac` to each entry.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from typing import Any
 GENESIS = "0" * 64
 KEYS = frozenset({"n", "t", "wall", "kind", "who", "text", "data", "hash"})
 _SYNC_S = 1.0
+_OUTSIDE = frozenset({"hash", "mac"})  # of what the hash is made
 Entry = dict[str, Any]
 
 
@@ -70,8 +72,8 @@ def _hashed(previous: str, plain: Mapping[str, Any]) -> str:
 
 
 def digest(previous: str, entry: Mapping[str, Any]) -> str:
-    """Hash of an entry (its own `hash` is left out) after one with hash `previous`."""
-    return _hashed(previous, _plain({k: v for k, v in entry.items() if k != "hash"}))
+    """Hash of an entry (its own `hash` and `mac` are left out) after one with hash `previous`."""
+    return _hashed(previous, _plain({k: v for k, v in entry.items() if k not in _OUTSIDE}))
 
 
 def append(
@@ -104,7 +106,7 @@ def verify(entries: Iterable[Mapping[str, Any]], link: Link | None = None) -> li
     problems = []
     n, previous = (link.n, link.hash) if link else (0, GENESIS)
     for entry in entries:
-        if set(entry) != KEYS:
+        if set(entry) - {"mac"} != KEYS:
             problems.append(f"entry {n + 1}: not an audit entry (keys {sorted(map(str, entry))})")
             n += 1
             continue
@@ -117,7 +119,12 @@ def verify(entries: Iterable[Mapping[str, Any]], link: Link | None = None) -> li
     return problems
 
 
-def _read(path: Path) -> tuple[list[Entry], list[str]]:
+def read_log(path: Path) -> tuple[list[Entry], list[str]]:
+    """The entries of a log, and what of it is none, one line for each.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     entries: list[Entry] = []
     problems = []
     data = path.read_bytes()
@@ -146,7 +153,7 @@ def verify_audit(path: Path) -> list[str]:
     Raises:
         OSError: it cannot be read.
     """
-    entries, problems = _read(path)
+    entries, problems = read_log(path)
     return problems + verify(entries)
 
 
@@ -154,11 +161,20 @@ def last_link(path: Path) -> Link:
     """The end of the chain in a log (the beginning where there is none), from its last readable entry."""
     if not path.exists():
         return Link()
-    entries, _ = _read(path)
+    entries, _ = read_log(path)
     for entry in reversed(entries):
-        if set(entry) == KEYS and isinstance(entry["n"], int):
+        if set(entry) - {"mac"} == KEYS and isinstance(entry["n"], int):
             return Link(entry["n"], str(entry["hash"]))
     return Link()
+
+
+def first_hash(path: Path) -> str:
+    """The hash of a log's first entry, or "" where there is none that can be read."""
+    try:
+        with open(path, "rb") as file:
+            return str(json.loads(file.readline(1 << 20))["hash"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ""
 
 
 class AuditWriter:
@@ -168,13 +184,16 @@ class AuditWriter:
 
     Args:
         path: the log; made with mode 0600, an existing one is continued.
+        synced: told, in the writer's thread, of the last entry that the disk has; may raise OSError.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, synced: Callable[[Entry], None] = lambda entry: None) -> None:
         self.path = path
+        self._synced = synced
+        self._last: Entry | None = None
         self.error = ""
         """Why entries could not be written, or ""."""
-        self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         size = os.fstat(self._fd).st_size
         if size:
@@ -187,13 +206,13 @@ class AuditWriter:
 
     def write(self, entry: Entry) -> None:
         """Put an entry in the queue."""
-        self._queue.put(canonical(entry) + b"\n")
+        self._queue.put(entry)
 
     def _run(self) -> None:
         due: float | None = None
         ended = False
         while not ended:
-            batch: list[bytes | None] = []
+            batch: list[Entry | None] = []
             try:
                 batch.append(self._queue.get(timeout=None if due is None else max(0.0, due - time.monotonic())))
                 while True:
@@ -202,13 +221,16 @@ class AuditWriter:
                 pass
             ended = None in batch
             try:
-                data = b"".join(x for x in batch if x is not None)
-                if data:
-                    self._write(data)
+                entries = [x for x in batch if x is not None]
+                if entries:
+                    self._write(b"".join(canonical(x) + b"\n" for x in entries))
+                    self._last = entries[-1]
                     due = due if due is not None else time.monotonic() + _SYNC_S
                 if due is not None and (ended or time.monotonic() >= due):
                     due = None
                     os.fsync(self._fd)
+                    if self._last is not None:
+                        self._synced(self._last)
             except OSError as error:
                 self.error = f"audit log {self.path.name}: {error.strerror or error}"
 

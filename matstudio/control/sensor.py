@@ -25,6 +25,7 @@ class Fault(StrEnum):
     MISSING = "missing"
     NOT_FINITE = "not finite"
     OUT_OF_RANGE = "out of range"
+    UNIT = "in another unit"
     STALE = "stale"
     STUCK = "stuck"
     MODEL = "at odds with the model"
@@ -87,10 +88,13 @@ class SensorMonitor:
         low, high: range in which the reading can be true at all, K.
         furnace: what the heater should do to it, or None: no stuck and no model check.
         max_age: oldest source time that counts, s of run time.
+        unit: that the reading must come in, or "": any.
     """
 
-    def __init__(self, low: float, high: float, furnace: Furnace | None, max_age: float = MAX_AGE_S) -> None:
-        self._low, self._high, self._max_age = low, high, max_age
+    def __init__(
+        self, low: float, high: float, furnace: Furnace | None, max_age: float = MAX_AGE_S, unit: str = ""
+    ) -> None:
+        self._low, self._high, self._max_age, self._unit = low, high, max_age, unit
         self._furnace = furnace
         timing = TIMING_S if max_age <= MAX_AGE_S else max(TIMING_S, TIMING_OF_AGE * max_age)
         self._observer = FurnaceObserver(furnace, timing_s=timing) if furnace else None
@@ -104,6 +108,9 @@ class SensorMonitor:
         self._bad_since: float | None = None
         self._last: Reading | None = None
         self._same = 1
+        self._held = (
+            Judgement()
+        )  # what the model said of the last reading: a look that brings no new one acquits nobody
 
     def look(self, reading: Reading | None, now: float, heater: float) -> Judgement:
         """Judge the newest reading at run time `now`; `heater` is the heater's output since the last look."""
@@ -122,6 +129,9 @@ class SensorMonitor:
     def _judge(self, reading: Reading | None, now: float) -> Judgement:
         if reading is None:
             return Judgement(Fault.MISSING, "there is no temperature reading", confirmed=True)
+        if self._unit and reading.unit != self._unit:
+            text = f"{reading.name} comes in {reading.unit[:20]!r} instead of {self._unit}"
+            return Judgement(Fault.UNIT, text, confirmed=True)
         found = plain(reading, now, self._max_age, self._low, self._high)
         if found.fault is not None:
             return found
@@ -133,9 +143,9 @@ class SensorMonitor:
         if self._furnace and self._furnace.noise_K > 0 and self._same >= STUCK_SAMPLES:
             text = f"{reading.name} has been exactly {reading.value:.6g} {reading.unit} for {self._same} samples"
             return Judgement(Fault.STUCK, text, confirmed=True)
-        if self._observer is None or not new:
-            return Judgement()
-        return self._against_model(self._observer, reading)
+        if self._observer is not None and new:
+            self._held = self._against_model(self._observer, reading)
+        return self._held
 
     def _against_model(self, observer: FurnaceObserver, reading: Reading) -> Judgement:
         expected = observer.advance(reading.t)

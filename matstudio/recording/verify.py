@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from matstudio.control import audit
+from matstudio.control import audit, seal
 from matstudio.instruments.readers.child import limit
 from matstudio.instruments.readers.guard import CPU_S, MAX_BYTES, WALL_S
 from matstudio.session import layout
@@ -210,6 +210,9 @@ def _check_events(session: Session, found: _Findings) -> None:
             found.wrong(f"audit log: a line cannot be read: {e['text']}")
     for problem in audit.verify(chain):
         found.wrong(f"audit log: {problem}")
+    key = seal.load_key()
+    if key is not None:
+        _check_seals(chain, entries, key, found)
     if chain:
         last: Any = chain[-1]
         found.say(f"audit log: {len(chain)} entries, the last is {last.get('n')} with hash {last.get('hash')}")
@@ -219,6 +222,24 @@ def _check_events(session: Session, found: _Findings) -> None:
     for e in entries:
         if e.get("who") == "recorder" and isinstance(e.get("t"), float):
             found.say(f"  {e.get('t', 0):.1f} s: {e.get('text')}")
+
+
+def _check_seals(
+    chain: Sequence[Mapping[str, Any]], entries: Sequence[Mapping[str, Any]], key: bytes, found: _Findings
+) -> None:
+    """Hold the entries against the site key, and their end against what the recorder noted of it."""
+    problems = seal.check(chain, key)
+    for problem in problems:
+        found.wrong(f"audit log: {problem}")
+    heads = [e["data"]["audit"] for e in entries if e.get("who") == "recorder" and "audit" in (e.get("data") or {})]
+    if not heads:
+        found.say("audit log: where it ends is not sealed, because the recording was not closed in order with the key")
+        return
+    head, last = seal.Head.read(heads[-1], key), chain[-1] if chain else {}
+    if head is None or (head.n, head.hash) != (last.get("n"), last.get("hash")):
+        found.wrong("audit log: it does not end where the recorder sealed its end")
+    elif not problems:
+        found.say("audit log: every entry, and its end, is sealed with this site's key")
 
 
 def _check_counts(session: Session, entries: Sequence[Mapping[str, Any]], found: _Findings) -> None:

@@ -16,6 +16,7 @@ from typing import IO, Any
 import numpy as np
 
 from matstudio import __version__
+from matstudio.control import seal
 from matstudio.domain.clock import RealClock
 from matstudio.domain.device import Description
 from matstudio.domain.estimate import Estimate, MaterialState
@@ -176,6 +177,7 @@ class SessionWriter:
         events = layout.make_group(entry, "events", "NXcollection")
         layout.text_table(events)
         self._events, self._event_rows = TextRows(events), 0
+        self._audited = b"{}"  # the audit log's last line that was gathered
 
         self.add_note("recording", "recording started", {"program": __version__})
         for frame in first:
@@ -266,6 +268,8 @@ class SessionWriter:
     def add_event(self, entry: bytes | Mapping[str, Any]) -> None:
         """Gather an entry of the audit log: its line as it stands there (without the line feed), or a map."""
         line = entry if isinstance(entry, bytes) else layout.to_json(entry).encode()
+        if isinstance(entry, bytes):
+            self._audited = line
         self._events.add(self._event_rows, line)
         self._event_rows += 1
 
@@ -315,7 +319,8 @@ class SessionWriter:
             if self._file:
                 if self._unknown:
                     self.add_note("recording", "not in the layout, left out", self._unknown)
-                self.add_note("recording", why, {"frames": self.frames, **(facts or {})})
+                sealed = seal.head_of_line(self._audited)
+                self.add_note("recording", why, {"frames": self.frames, **(facts or {}), **sealed})
                 self._end_time[()] = _iso(self._clock.wall(self._clock.now())).encode()
                 self.flush()
         finally:

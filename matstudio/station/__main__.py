@@ -6,15 +6,19 @@ import logging
 import sys
 import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 from matstudio.bus import processes
 from matstudio.bus.messages import CommandServer, Publisher
 from matstudio.bus.rundir import STATION, Run
-from matstudio.control.audit import AuditWriter, Entry, last_link
-from matstudio.control.limits import settings_or_fault
+from matstudio.control.audit import AuditWriter, Entry, first_hash, last_link
+from matstudio.control.limits import Settings, settings_or_fault
+from matstudio.control.seal import Heads, load_key, sealed
 from matstudio.instruments.remote import RemoteDevice
 from matstudio.station.core import PERIOD_S, Station
 from matstudio.station.recorder import RecorderWatch
+from matstudio.station.used import changes
 
 log = logging.getLogger(__name__)
 NICE = -10
@@ -51,15 +55,20 @@ def body(run: Run, stop: threading.Event) -> None:
     """Control the run's device until `stop` is set or, in a headless run, the launcher is gone."""
     processes.set_priority(NICE)
     settings = settings_or_fault()
-    writer = AuditWriter(run.audit_path)
+    key, trouble = _site_key()
+    writer = AuditWriter(run.audit_path, _keep_head(run.audit_path, key))
     publisher = Publisher(run.socket(STATION, "pub"))
     device, recorder = RemoteDevice(run), RecorderWatch(run)
 
     def record(entry: Entry) -> None:
+        entry = sealed(entry, key)
         writer.write(entry)
         publisher.send("event", entry)
 
     station = Station(device, run.clock, settings, record=record, link=last_link(run.audit_path))
+    _tell_limits(station, settings)
+    if trouble:
+        station.handle_event("station", f"the audit log is not sealed: {trouble}", "seal")
     server = CommandServer(run.socket(STATION, "cmd"), STATION, station.handlers())
     processes.settle()
     why = "the station ends by an error"
@@ -74,6 +83,39 @@ def body(run: Run, stop: threading.Event) -> None:
         recorder.close()
         publisher.close()
         writer.close()
+
+
+def _tell_limits(station: Station, settings: Settings) -> None:
+    """An entry of the audit log where limits or tuning are not those used last."""
+    try:
+        old, new = changes(settings)
+    except OSError as error:
+        log.warning("the limits used cannot be kept: %s", error)
+        return
+    if old or new:
+        text = f"changed since they were used last: {', '.join(sorted({*old, *new}))}"
+        station.note("limits", "station", text, old=old, new=new, why=f"edited in {settings.source}")
+
+
+def _site_key() -> tuple[bytes | None, str]:
+    """The site key, or None, and why one that is there cannot be used."""
+    try:
+        return load_key(), ""
+    except (ValueError, OSError) as error:
+        return None, " ".join(str(error).split())
+
+
+def _keep_head(path: Path, key: bytes | None) -> Callable[[Entry], None]:
+    """What keeps the log's head beside the site key."""
+    if key is None:
+        return lambda entry: None
+    heads, first = Heads(key), [first_hash(path)]
+
+    def keep(entry: Entry) -> None:
+        first[0] = first[0] or first_hash(path)
+        heads.keep(first[0], entry)
+
+    return keep
 
 
 def _serve(

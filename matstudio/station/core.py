@@ -66,7 +66,7 @@ class Station:
         self._max_age = sensor.max_age(self._speed)
         self._cycle = 0
         self._start = self._cycled_at = clock.now()
-        self._clients = Clients(lambda: clock.now() / self._speed)
+        self._clients = Clients(self._real_s)
         self._description: Description | None = None
         self._who_is_it: object = None
         self._out = Outputs(device, settings, self.note, self._speed)
@@ -83,6 +83,10 @@ class Station:
         if self._log.link.n:  # its log goes on
             self._tell("restart.station", "the station was started again; nothing is resumed", Priority.HIGH)
         self.note("start", "station", f"station {__version__}", limits=settings.digest, source=settings.source)
+
+    def _real_s(self) -> float:
+        """Real seconds since the run began."""
+        return self.clock.now() / self._speed
 
     @property
     def noted(self) -> int:
@@ -178,9 +182,9 @@ class Station:
         """Take a device's description. A device that takes another's place is found in OFF (or SAFE), as at a start."""
         first, self._description = self._description is None, description
         furnace = Furnace.described(description.state)
-        _, low, high = description.readings.get(SENSOR, ("K", -math.inf, math.inf))
-        self._monitor = sensor.SensorMonitor(low, high, furnace, self._max_age)
-        self._loop = Loop(self.settings.pid or tuning(PERIOD_S, furnace))
+        unit, low, high = description.readings.get(SENSOR, ("K", -math.inf, math.inf))
+        self._monitor = sensor.SensorMonitor(low, high, furnace, self._max_age, unit)
+        old, self._loop = self._loop.tuning, Loop(self.settings.pid or tuning(PERIOD_S, furnace))
         self._out.adopt(description, SENSOR, now)
         self.note(
             "device",
@@ -189,6 +193,10 @@ class Station:
             limits={k: [v.low, v.high, v.rate] for k, v in self._out.limits.items()},
             pid=asdict(self._loop.tuning),
         )
+        if self._loop.tuning != old:
+            why = self.settings.source if self.settings.pid else f"from the furnace that {description.name} describes"
+            facts = {"old": asdict(old), "new": asdict(self._loop.tuning), "why": why}
+            self.note("tuning", "station", "the temperature loop's tuning", **facts)
         if not first:
             self._tell("restart.device", f"{description.name} was started again", Priority.MEDIUM)
         if self.mode in modes.DRIVING:
@@ -227,7 +235,7 @@ class Station:
         self.mode, self.why = new, why
         if new is Mode.SAFE:
             self._out.make_safe(now)
-        self.note("mode", who, f"{old} -> {new}: {why}", old=old, new=new)
+        self.note("mode", who, f"{old} -> {new}: {why}", old=old, new=new, why=why)
         if new in modes.CLOSED:
             self._close_loop(new, old, now)
         else:
@@ -331,12 +339,12 @@ class Station:
         """The status map."""
         return self.status()
 
-    def handle_mode(self, who: str, mode: str) -> None:
-        """A person chooses a mode."""
+    def handle_mode(self, who: str, mode: str, why: str = "") -> None:
+        """A person chooses a mode, and may say why."""
         self._clients.heard(who)
         if mode not in list(Mode):
             raise CommandError(f"no mode {mode!r}: {', '.join(Mode)}")
-        self._event(modes.WANT[Mode(mode)], f"operator:{who}", f"{mode} chosen by {who}")
+        self._event(modes.WANT[Mode(mode)], f"operator:{who}", f"{mode} chosen by {who}" + (f": {why}" if why else ""))
 
     def handle_take_over(self, who: str) -> None:
         """MANUAL at once, with every output as it is."""
@@ -357,16 +365,16 @@ class Station:
             self._monitor.restart()
         self._alarming.reset(f"operator:{who}")
 
-    def handle_setpoint(self, who: str, name: str, value: float) -> None:
-        """A new setpoint for temperature, pressure or composition."""
+    def handle_setpoint(self, who: str, name: str, value: float, why: str = "") -> None:
+        """A new setpoint for temperature, pressure or composition, and why."""
         settable = [n for n in self._out.limits if n != HEATER]
-        self._edit(Event.SETPOINT, "setpoint", settable, who, name, value)
+        self._edit(Event.SETPOINT, "setpoint", settable, who, name, value, why)
 
-    def handle_output(self, who: str, name: str, value: float) -> None:
-        """A new output of an actuator: goes to MANUAL."""
-        self._edit(Event.OUTPUT, "output", list(self._out.actuators), who, name, value)
+    def handle_output(self, who: str, name: str, value: float, why: str = "") -> None:
+        """A new output of an actuator, and why: goes to MANUAL."""
+        self._edit(Event.OUTPUT, "output", list(self._out.actuators), who, name, value, why)
 
-    def _edit(self, event: Event, what: str, known: list[str], who: str, name: str, value: float) -> None:
+    def _edit(self, event: Event, what: str, known: list[str], who: str, name: str, value: float, why: str) -> None:
         self._clients.heard(who)
         source = f"operator:{who}"
         value = float(value)
@@ -380,9 +388,11 @@ class Station:
         if problem:
             self.note("refused", source, f"{what} {name}: {problem}", name=name, value=value)
             raise CommandError(problem)
-        self._event(event, source, f"{what} {name} written by {who}")
+        old = self._out.present(name) if event is Event.OUTPUT else self._setpoint(name)
+        self._event(event, source, f"{what} {name} written by {who}" + (f": {why}" if why else ""))
         self._targets[name] = value
-        self.note(what, source, f"{name} {value:g} {self._unit(name)}", name=name, value=value)
+        told = {"name": name, "value": value, "old": old, "new": value, "unit": self._unit(name), "why": why}
+        self.note(what, source, f"{name} {value:g} {self._unit(name)}", **told)
         self._drive(self.clock.now())
 
     def _unit(self, name: str) -> str:

@@ -139,9 +139,9 @@ class Outputs:
                 self._note("refused", "device", f"{name} {value:.6g}: {error}", name=name, value=value)
             return
         self._failed = ""
-        self.sent[name], self._sent_at[name] = value, now
+        old, self.sent[name], self._sent_at[name] = self.sent[name], value, now
         text = f"{name} {value:.6g}" + (f" ({reason})" if reason else "")
-        self._note("write", asked.source, text, name=name, value=value, asked=asked.value)
+        self._note("write", asked.source, text, name=name, value=value, old=old, asked=asked.value)
 
     def make_safe(self, now: float) -> None:
         """The device's own safe state, at once; may be called again and again."""
