@@ -24,6 +24,7 @@ class Row:
         ratio: value over that of the peer or limit.
         must: the bound that `ratio` has to keep ("<= 1"), as (sign, number), or None: only told.
         aim: the bound wished for, or None.
+        detail: left out of the table for people.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Row:
     ratio: float
     must: tuple[str, float] | None
     aim: tuple[str, float] | None = None
+    detail: bool = False
 
     @property
     def passed(self) -> bool:
@@ -73,7 +75,7 @@ def report(name: str, rows: list[Row]) -> dict[str, Any]:
 def table(name: str, rows: list[Row]) -> str:
     """The same for people."""
     lines = [f"bench {name}"]
-    for r in rows:
+    for r in (r for r in rows if not r.detail):
         verdict = f" (must {r.must[0]} {r.must[1]:g}: {'ok' if r.passed else 'MISSED'})" if r.must else ""
         against = f", {r.ratio:.2f} of {r.against}" if r.against else ""
         unit = "" if r.unit == "1" else f" {r.unit}"

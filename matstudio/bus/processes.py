@@ -17,11 +17,13 @@ from pathlib import Path
 
 import psutil
 
+from matstudio.bus.lock import try_lock
 from matstudio.bus.rundir import LAUNCHER, STATION, Run
 
 _LOOK_S = 0.5
 _PR_SET_PDEATHSIG = 1
 _GONE_S, _ORPHAN_S = 2.5, 10.0
+_DOUBLE_S = 2.0  # for the one before, which may just be ending
 LOG_BYTES = 64 << 20
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
@@ -87,12 +89,17 @@ def main(process: str, body: Callable[[Run, threading.Event], None]) -> int:
 
     `body` is called with the run and an event that is set by SIGTERM or SIGINT, or when the launcher of a headless run
     has been gone for 2.5 s and the station has made everything safe and ended (10 s at most); it returns soon after.
+    A run has one of each: where one lives, this returns 2.
     """
     if len(sys.argv) != 2:
         print(f"usage: python -m matstudio.{process} RUN_DIRECTORY", file=sys.stderr)
         return 2
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     run = Run.open(Path(sys.argv[1]))
+    lock = os.open(run.path / f"{process}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    if not wait_for(lambda: try_lock(lock), _DOUBLE_S):  # two stations would be two masters of one device
+        print(f"{run.path}: its {process} runs already", file=sys.stderr)
+        return 2
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -106,6 +113,7 @@ def main(process: str, body: Callable[[Run, threading.Event], None]) -> int:
     finally:
         ended.set()
         run.forget(process)
+        os.close(lock)
     return 0
 
 

@@ -16,6 +16,7 @@ BENCHES = {
     "batch": "matstudio.bench.batch:bench",
     "image": "matstudio.bench.image:bench",
     "reconstruction": "matstudio.bench.reconstruction:bench",
+    "safety": "matstudio.bench.safety:bench",
     "safety-latency": "matstudio.bench.safety_latency:bench",
     "stream": "matstudio.bench.stream:bench",
     "structure": "matstudio.bench.structure:bench",
