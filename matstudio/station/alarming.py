@@ -127,9 +127,9 @@ class Alarming:
     def acknowledge(self, who: str, alarm: str) -> None:
         """A person has seen an alarm."""
         self._heard(who)
-        made = alarms.acknowledge(self.board, alarm, self._clock.now())
-        self._note("acknowledge", f"operator:{who}", f"{alarm} acknowledged", id=alarm)
-        self._take(made, f"operator:{who}")
+        self._note_act(
+            "acknowledge", who, alarm, "acknowledged", alarms.acknowledge(self.board, alarm, self._clock.now())
+        )
 
     def shelve(self, who: str, alarm: str, minutes: float, reason: str) -> None:
         """A person puts an alarm aside for some real minutes."""
@@ -139,16 +139,22 @@ class Alarming:
         now = self._clock.now()
         made = alarms.shelve(self.board, alarm, now, now + 60.0 * minutes * self._speed, who, reason)
         why = made[0].alarms[alarm].reason
-        text = f"{alarm} shelved for {minutes:g} min: {why}"
-        self._note("shelve", f"operator:{who}", text, id=alarm, minutes=minutes, why=why)
-        self._take(made, f"operator:{who}")
+        self._note_act("shelve", who, alarm, f"shelved for {minutes:g} min: {why}", made, minutes=minutes, why=why)
 
     def unshelve(self, who: str, alarm: str) -> None:
         """A person takes an alarm from the shelf."""
         self._heard(who)
         made = alarms.unshelve(self.board, alarm, self._clock.now())
-        self._note("unshelve", f"operator:{who}", f"{alarm} taken from the shelf", id=alarm)
-        self._take(made, f"operator:{who}")
+        self._note_act("unshelve", who, alarm, "taken from the shelf", made)
+
+    def _note_act(
+        self, kind: str, who: str, alarm: str, text: str, made: tuple[Board, list[Change]], **more: object
+    ) -> None:
+        """Take what a person did with an alarm, as one entry of the audit log."""
+        old = self.board.alarms[alarm].state
+        new = made[0].alarms[alarm].state if alarm in made[0].alarms else AlarmState.NORM
+        self.board = made[0]
+        self._note(kind, f"operator:{who}", f"{alarm} {text}", id=alarm, old=old, new=new, **more)
 
     def _take(self, made: tuple[Board, Iterable[Change]], who: str) -> None:
         self.board, changed = made

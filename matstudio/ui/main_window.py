@@ -29,7 +29,7 @@ from matstudio.ui.palette import Palette
 from matstudio.ui.parts import Dock, Notice, Words
 from matstudio.ui.plugin_docks import PluginDocks
 from matstudio.ui.preparing import Preparing
-from matstudio.ui.present import counts, header, log, process, processes, status_line
+from matstudio.ui.present import alarms, counts, header, process, processes, status_line
 from matstudio.ui.present.jobs import at_closing
 from matstudio.ui.present.models import model_line
 from matstudio.ui.present.trends import Trends
@@ -115,7 +115,7 @@ class MainWindow(QMainWindow):
         live = self.session.live
         self._show_mode()
         self._banner.set_text(live.simulated)
-        self.log.show_alarms(log.alarms(live))
+        self.log.show_alarms(alarms.rows(live))
         self.log.add(self.teller.entries())
         self._timeline.refresh()
         self.docks["Timeline"].set_line(self._timeline.line())
@@ -150,7 +150,7 @@ class MainWindow(QMainWindow):
         """Show what a change of mode changes."""
         live = self.session.live
         self._header.show_header(header.present(live))
-        self._safe.set_text(header.safe_line(live))
+        self._safe.set_line((line := alarms.line(live)).text, line.button)
         shown = process.present(live)
         self.process.show_process(shown)
         self.docks["Process control"].set_line(shown.master)
@@ -227,7 +227,7 @@ class MainWindow(QMainWindow):
         return {
             "streams": {stream: {n: getattr(s, n) for n in names} for stream, s in self._stats.items()},
             "header": asdict(header.present(self.session.live)),
-            "alarms": [asdict(row) for row in log.alarms(self.session.live)],
+            "alarms": [asdict(row) for row in alarms.rows(self.session.live)],
             "events": self.log.event_rows()[:STATUS_EVENTS],
         }
 
@@ -289,7 +289,6 @@ class MainWindow(QMainWindow):
         self._header = HeaderView(menu.KEYS)
         self._banner = Banner()
         self._safe = Notice("bad", "Reset")
-        self._safe.button.setToolTip("From SAFE to OFF; nothing heats by itself")
         strip = QHBoxLayout()
         strip.setSpacing(0)
         height = max(w.sizeHint().height() for w in (self._banner, self._safe))
@@ -363,12 +362,12 @@ class MainWindow(QMainWindow):
         self._header.halt.connect(lambda: self.do("control.halt"))
         self._header.record.connect(lambda: self.do("record.toggle"))
         self._header.alarms.connect(lambda: self.do("view.alarms"))
-        self._safe.pressed.connect(lambda: self.do("control.reset"))
+        self._safe.pressed.connect(lambda: self.do(alarms.line(session.live).action))
         self.toasts.leads.connect(self.do)
         self.palette_.wanted.connect(self.do)
         self.process.setpoint.connect(lambda name, value: commands.station("setpoint", name=name, value=value))
         self.process.output.connect(lambda name, value: commands.station("output", name=name, value=value))
-        self.log.acknowledge.connect(lambda alarm: commands.station("acknowledge", alarm=alarm))
+        self.log.wanted.connect(lambda name, fields: commands.station(name, **fields))
         self.log.note.connect(lambda: self.do("file.note"))
 
     def show_dock(self, name: str) -> None:

@@ -230,6 +230,11 @@ class Notice(QFrame):
         self._label.setToolTip(text)
         self.setVisible(bool(text))
 
+    def set_line(self, text: str, button: str) -> None:
+        """Show a line with a button of this word; "" hides the strip."""
+        self.button.setText(button)
+        self.set_text(text)
+
     def text(self) -> str:
         """The line."""
         return self._label.text()

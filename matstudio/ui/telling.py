@@ -87,7 +87,7 @@ class Teller(QObject):
             return
         for alarm in new:
             if (alarm["id"], alarm["t"]) not in known:
-                level = "bad" if alarm["priority"] == "high" else "caution"
+                level = "bad" if alarm["priority"] in ("high", "urgent") else "caution"
                 self._tell(f"alarm, {alarm['priority']}: {alarm['text']}", level, "view.alarms")
 
     def _logged(self, new: Sequence[Mapping[str, Any]]) -> None:

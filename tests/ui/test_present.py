@@ -11,7 +11,7 @@ from matstudio.domain.estimate import FrameRef, MaterialState, Quantity
 from matstudio.domain.frame import Kind
 from matstudio.domain.process import Limits, Mode, Quality, Reading
 from matstudio.ui.live import Live
-from matstudio.ui.present import counts, header, log, process, status_line, trends
+from matstudio.ui.present import alarms, counts, header, log, process, status_line, trends
 from matstudio.workers.frames import StreamStats
 from matstudio.workers.machine import Machine
 
@@ -125,10 +125,10 @@ def test_a_value_that_the_device_lacks_is_not_shown(live: Live):
 
 def test_safe_says_why(live: Live):
     live.take("status", status(mode="SAFE", why="temperature is NaN"))
-    assert header.safe_line(live) == "SAFE: temperature is NaN"
+    assert alarms.line(live).text == "SAFE: temperature is NaN"
     assert header.present(live).mode_level == "bad"
     live.take("status", status())
-    assert header.safe_line(live) == ""
+    assert alarms.line(live).text == ""
 
 
 def test_recording_shows_time_rate_and_hours(live: Live):
@@ -153,9 +153,9 @@ def test_alarms_are_counted_until_acknowledged(live: Live):
     one = {"id": "a", "text": "sensor", "priority": "high", "state": "UNACK", "t": 10.0}
     two = {"id": "b", "text": "disk", "priority": "low", "state": "ACK", "t": 20.0}
     live.take("status", status(alarms=(two, one)))
-    box = header.alarm_box(live)
+    box = alarms.box(live)
     assert box == {"alarms": "2 alarms", "alarms_line": "1 to acknowledge", "alarms_level": "bad"}
-    rows = log.alarms(live)
+    rows = alarms.rows(live)
     assert [(r.id, r.open, r.state, r.level) for r in rows] == [
         ("a", True, "new", "bad"),
         ("b", False, "acknowledged", "caution"),
@@ -166,16 +166,16 @@ def test_an_alarm_that_returned_does_not_look_active(live: Live):
     gone = {"id": "a", "text": "sensor", "priority": "high", "state": "RTN_UNACK", "t": 10.0}
     active = {"id": "b", "text": "disk", "priority": "low", "state": "ACK", "t": 5.0}
     live.take("status", status(alarms=(gone,)))
-    assert header.alarm_box(live) == {
+    assert alarms.box(live) == {
         "alarms": "1 alarm",
         "alarms_line": "returned, 1 to acknowledge",
         "alarms_level": "steady",
     }
     live.take("status", status(alarms=(gone, active)))
-    assert [(r.id, r.level) for r in log.alarms(live)] == [("b", "caution"), ("a", "")]
+    assert [(r.id, r.level) for r in alarms.rows(live)] == [("b", "caution"), ("a", "")]
     live.take("status", status(alarms=(active,)))
-    assert header.alarm_box(live)["alarms_line"] == "active, acknowledged"
-    assert header.alarm_box(live)["alarms_level"] == "steady"
+    assert alarms.box(live)["alarms_line"] == "active, acknowledged"
+    assert alarms.box(live)["alarms_level"] == "steady"
 
 
 @pytest.mark.parametrize(("mode", "shown"), [("OFF", None), ("MANUAL", None), ("PID", 625.4), ("HOLD", 625.4)])

@@ -36,6 +36,7 @@ class Shape(StrEnum):
 LEVELS = ("", "caution", "bad")
 MODES = frozenset(mode.value for mode in Mode)
 _PRIORITIES = {
+    "urgent": ("bad", Shape.TRIANGLE),
     "high": ("bad", Shape.TRIANGLE),
     "medium": ("caution", Shape.DIAMOND),
     "low": ("", Shape.DISC),
@@ -111,7 +112,7 @@ def _place(kind: str, who: str, facts: Mapping[str, Any]) -> tuple[Lane, Shape, 
     if kind == "note":
         return Lane.NOTE, Shape.FLAG if facts.get("bookmark") is True else Shape.NOTE, ""
     if kind == "alarm":
-        if facts.get("state") in ("NORM", "ACK", "RTN_UNACK"):
+        if facts.get("state") in ("NORM", "ACK", "RTN_UNACK", "LATCH_UNACK", "LATCH_ACK", "SHELVED"):
             return Lane.ALARM, Shape.RING, ""
         level, shape = raised(facts)
         return Lane.ALARM, shape, level

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from matstudio.domain.process import Mode
 from matstudio.ui.live import CLOSED, SILENT_S, Live, Value
+from matstudio.ui.present.alarms import box
 
 CHOICES = (Mode.MANUAL, Mode.PID, Mode.ADVISE, Mode.POLICY)
 FIGURES = (
@@ -76,7 +77,7 @@ def present(live: Live) -> Header:
         rec_line=rec_line,
         rec_level=rec_level,
         recording=live.recording.get("state") == "recording",
-        **alarm_box(live),
+        **box(live),
     )
 
 
@@ -129,33 +130,3 @@ def elapsed(live: Live) -> str:
         return ""
     seconds = max(0, int(t - since))
     return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
-
-
-def alarm_box(live: Live) -> dict[str, str]:
-    """Number of alarms, what they wait for, and a level (ISA-18.2).
-
-    "bad" or "caution": a new one is active; "steady": all that are active were acknowledged, or all have returned to
-    normal and wait to be acknowledged.
-    """
-    alarms = live.status.get("alarms") or ()
-    if not live.status:
-        return {"alarms": "– alarms", "alarms_line": "not known", "alarms_level": ""}
-    if not alarms:
-        return {"alarms": "0 alarms", "alarms_line": "normal", "alarms_level": ""}
-    new = [a for a in alarms if a["state"] != "ACK"]
-    here = [a for a in alarms if a["state"] != "RTN_UNACK"]
-    text = "1 alarm" if len(alarms) == 1 else f"{len(alarms)} alarms"
-    if not here:
-        return {"alarms": text, "alarms_line": f"returned, {len(new)} to acknowledge", "alarms_level": "steady"}
-    line = f"{len(new)} to acknowledge" if new else "active, acknowledged"
-    fresh = [a["priority"] for a in here if a["state"] == "UNACK"]
-    level = "bad" if "high" in fresh else "caution" if fresh else "steady"
-    return {"alarms": text, "alarms_line": line, "alarms_level": level}
-
-
-def safe_line(live: Live) -> str:
-    """Why everything was made safe, or "" in any other mode."""
-    if live.mode is not Mode.SAFE:
-        return ""
-    why = str(live.status.get("why", "")).strip()
-    return f"SAFE: {why}" if why else "SAFE"
