@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -68,8 +69,9 @@ def fault_rows(fault: Fault, outcomes: list[Outcome]) -> list[Row]:
     trips = sum(o.tripped for o in outcomes)
     where = f"{worst.phase}, {worst.mode}" if math.isfinite(figure(fault, worst)) and figure(fault, worst) else "all"
     own = f"{fault.name} ({trips} of {len(outcomes)} SAFE, at most {max(o.over_K for o in outcomes):.1f} K over)"
-    rows = [_fault_row(fault, worst, fault.name, f"{own}: {_WHAT[fault.must][0]}, worst in {where}")]
-    return rows + [_fault_row(fault, o, f"{fault.name}/{o.phase}/{o.mode}", _details(o), detail=True) for o in outcomes]
+    slug = re.sub(r"\W+", "-", fault.name.replace("+", "plus ").replace("°", "")).strip("-").lower()
+    rows = [_fault_row(fault, worst, slug, f"{own}: {_WHAT[fault.must][0]}, worst in {where}")]
+    return rows + [_fault_row(fault, o, f"{slug}/{o.phase}/{o.mode}", _details(o), detail=True) for o in outcomes]
 
 
 _WHAT = {

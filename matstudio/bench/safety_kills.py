@@ -145,6 +145,8 @@ def _models(one: _Run) -> list[Row]:
     one.send(RECORDER, signal.SIGCONT)
     worst = max(gaps) if one.mode() == "PID" else math.inf
     what = "model host stopped, then killed, recorder stopped: longest gap between two control cycles"
+    if one.mode() != "PID":
+        what += f" ({one.mode()}: {one.status.get('why')})"
     return [_row("models-gone", what, worst, SAFE_S)]
 
 

@@ -98,8 +98,9 @@ class Probe:
         self._sent[setpoint.name] = setpoint
 
     def safe(self) -> None:
+        if self.values["heater"] != 0.0 or "heater" not in self._sent:  # said again, it earns no smaller step
+            self._sent["heater"] = Setpoint("heater", 0.0, "1", "station", self._clock.now())
         self.values["heater"] = 0.0
-        self._sent["heater"] = Setpoint("heater", 0.0, "1", "station", self._clock.now())
 
     def heartbeat(self, t: float) -> None:
         if not math.isfinite(t):

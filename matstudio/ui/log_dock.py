@@ -27,7 +27,7 @@ class LogView(QWidget):
     def __init__(self, replays: bool = False) -> None:
         super().__init__()
         self._events = Table(("Time", "Who", "What", "Event"), self)
-        self._events_view = table_view(self._events, ("00:00:00", "operator", "setpoint"))
+        self._events_view = table_view(self._events, ("00:00:00", "operator", "acknowledge"))
         self._alarm_rows: tuple[AlarmRow, ...] = ()
         self._alarms = Table(HEADS, self)
         self._alarms_view = table_view(self._alarms, ("00:00:00", MARKS["medium"], "shelved, 480 min left", FIRST))

@@ -9,7 +9,7 @@ from matstudio.bus.rundir import Run
 from matstudio.ui.live import Live
 from matstudio.ui.log_dock import LogView
 from matstudio.ui.main_window import MainWindow
-from matstudio.ui.present import alarms
+from matstudio.ui.present import alarms, log
 
 
 def alarm(id, priority="high", state="UNACK", t=1.0, **more):
@@ -149,3 +149,12 @@ def test_an_urgent_alarm_stands_above_the_docks(window: MainWindow, fake: FakeRu
     qtbot.waitUntil(lambda: ("acknowledge", "output") in [(n, f.get("alarm")) for _, n, f in fake.asked], timeout=3000)
     fake.alarms = ()
     qtbot.waitUntil(lambda: window._safe.text() == "", timeout=3000)
+
+
+def test_the_log_says_what_was_there_before_and_why():
+    said = lambda kind, **data: log.entry({"n": 1, "kind": kind, "text": "x", "data": data}).text  # noqa: E731
+    assert said("setpoint", old=300.0, new=640.0, why="recipe 3") == "x (was 300; because: recipe 3)"
+    assert said("output", old=0.25, new=0.5, why="") == "x (was 0.25)"
+    assert said("setpoint", old="nan", new=1.0) == "x"
+    assert said("alarm", state="LATCH_ACK") == "x (returned, latched)"
+    assert said("note") == "x"

@@ -8,6 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 NEWS_S = 5.0
+_STATES = {
+    "NORM": "normal",
+    "UNACK": "new",
+    "RTN_UNACK": "returned",
+    "LATCH_UNACK": "returned, latched",
+    "LATCH_ACK": "returned, latched",
+}
 
 
 @dataclass(frozen=True)
@@ -29,8 +36,24 @@ def entry(event: Mapping[str, Any]) -> Entry:
         clock(event.get("wall")),
         who.rpartition("operator:")[2],
         str(event.get("kind", "")),
-        str(event.get("text", "")).replace("\n", " "),
+        _text(event),
     )
+
+
+def _text(event: Mapping[str, Any]) -> str:
+    """What it says; of an edit also what was there before and why, of an alarm its state."""
+    text, data = str(event.get("text", "")).replace("\n", " "), event.get("data")
+    if not isinstance(data, Mapping):
+        return text
+    kind, old, why = event.get("kind"), data.get("old"), data.get("why")
+    if kind in ("setpoint", "output"):
+        was = f"was {old:g}" if isinstance(old, (int, float)) else ""
+        because = f"because: {why}" if why else ""
+        more = "; ".join(filter(None, (was, because)))
+        return f"{text} ({more})" if more else text
+    if kind == "alarm" and data.get("state") in _STATES:
+        return f"{text} ({_STATES[data['state']]})"
+    return text
 
 
 def is_news(event: Mapping[str, Any], now: float) -> bool:
