@@ -27,6 +27,7 @@ from matstudio.bus.rundir import DEVICE, MODELHOST, RECORDER, STATION
 WATCHDOG_S = 2.0
 SAFE_S = 0.6
 _HOT_K = 600.0
+HALTS_AMID_WRITES = 5
 _WHO = "bench"
 
 
@@ -108,7 +109,8 @@ def rows() -> list[Row]:
         whole.start()
         one = _Run(whole)
         try:
-            return _device(one) + _models(one) + _two_stations(one) + _station(one) + _device_killed(one)
+            parts = (_device, _models, _halt_amid_writes, _two_stations, _station, _device_killed)
+            return [row for part in parts for row in part(one)]
         finally:
             one.close()
     finally:
@@ -148,6 +150,28 @@ def _models(one: _Run) -> list[Row]:
     if one.mode() != "PID":
         what += f" ({one.mode()}: {one.status.get('why')})"
     return [_row("models-gone", what, worst, SAFE_S)]
+
+
+def _halt_amid_writes(one: _Run) -> list[Row]:
+    """HALT in the midst of another client's writes: none of them may reach the heater afterwards."""
+    other = CommandClient(one.run.socket(STATION, "cmd"))
+    worst = 0.0
+    try:
+        for _ in range(HALTS_AMID_WRITES):
+            one.heat()
+            for i in range(60):
+                other.ask("output", who="other", name="heater", value=0.3 + 0.01 * (i % 2))
+                if i == 30:
+                    one.ask("halt")
+            one.until(lambda: one.mode() == "SAFE" and one.heater == 0.0, 2.0)
+            end = time.monotonic() + 0.5
+            while time.monotonic() < end:
+                one.hear(0.05)
+                worst = max(worst, one.heater)
+    finally:
+        other.close()
+    what = f"HALT amid another client's writes, {HALTS_AMID_WRITES} times: the heater afterwards"
+    return [_row("halt-amid-writes", what, worst, 0.0, "of 1")]
 
 
 def _longest_gap(one: _Run, seconds: float) -> float:
