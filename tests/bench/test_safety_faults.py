@@ -20,7 +20,7 @@ def quiet():
 
 @pytest.fixture
 def short(monkeypatch):
-    monkeypatch.setattr(safety_faults, "_LONG_S", 30.0)
+    monkeypatch.setattr(safety_faults, "_LONG_S", 22.0)
 
 
 @pytest.mark.parametrize(("mode", "phase"), [(Mode.POLICY, "heating"), (Mode.ADVISE, "cooling")])
@@ -37,7 +37,7 @@ def test_the_heater_is_off_within_three_periods(short, mode, phase):
 def test_what_is_slower_in_holding(short):
     ready = prepared(Mode.PID, "holding", 3)
     usual = healthy(ready, "holding")
-    for name in ("drift -1 K/s", "noise x 10", "spikes of 200 K", "reordered readings", "heater's switch welded, HALT"):
+    for name in ("drift -1 K/s", "spikes of 200 K", "heater's switch welded, HALT"):
         seen = happens(BY_NAME[name], Mode.PID, "holding", ready, usual)
         assert passed(BY_NAME[name], seen), seen
         assert seen.tripped == (name.startswith(("drift", "heater's")))
@@ -48,5 +48,5 @@ def test_the_table_would_show_a_station_that_does_nothing(short, monkeypatch):
     usual = healthy(ready, "holding")
     monkeypatch.setattr(type(ready.station), "_event", lambda *_: None)
     monkeypatch.setattr(type(ready.station), "watch", lambda *_: None)
-    for name in ("sign flipped", "drift -1 K/s"):
-        assert not passed(BY_NAME[name], happens(BY_NAME[name], Mode.PID, "holding", ready, usual))
+    flipped = BY_NAME["sign flipped"]
+    assert not passed(flipped, happens(flipped, Mode.PID, "holding", ready, usual))

@@ -193,7 +193,7 @@ def test_any_description(device):
 def test_the_windows_presenters_take_what_a_subscriber_lets_through(runtime, topic):
     from matstudio.bus.published import problem
     from matstudio.ui.live import Live
-    from matstudio.ui.present import header, log, models, process, processes, status_line
+    from matstudio.ui.present import alarms, header, log, models, process, processes, status_line
 
     random, run = np.random.default_rng(6), Run.create("twin")
     through = 0
@@ -214,7 +214,7 @@ def test_the_windows_presenters_take_what_a_subscriber_lets_through(runtime, top
             log.is_news(value, 1.0)
             continue
         live.take(topic, value)
-        for present in (header.present, process.present, log.alarms):
+        for present in (header.present, process.present, alarms.rows):
             present(live)
         header.elapsed(live)
         models.model_line(live, "image")
