@@ -5,6 +5,7 @@ import json
 import pytest
 from sample_session import DESCRIPTION, image
 
+from matstudio.cli.main import main
 from matstudio.control import audit, seal
 from matstudio.domain.clock import RealClock
 from matstudio.recording.verify import verify
@@ -41,6 +42,12 @@ def test_a_sealed_session_is_good(tmp_path):
     report = verify(tmp_path / "s.nxs")
     assert report.ok, report.lines
     assert "audit log: every entry, and its end, is sealed with this site's key" in report.lines
+
+
+def test_a_session_says_who_changed_what(tmp_path, capsys):
+    session(tmp_path / "s.nxs", entries()).close()
+    assert main(["audit", str(tmp_path / "s.nxs"), "--kind", "write", "--since", "10"]) == 0
+    assert [line.split()[-2:] for line in capsys.readouterr().out.splitlines()] == [["heater", "10"], ["heater", "11"]]
 
 
 def test_one_that_was_not_closed_in_order_has_no_sealed_end(tmp_path):
