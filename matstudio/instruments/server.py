@@ -23,7 +23,7 @@ from matstudio.domain.process import Reading
 from matstudio.instruments.base import Description, Stream
 from matstudio.instruments.frames import FrameProcess, Frames, FrameThread, Job, Order
 
-NICE = -10
+NICE = -5
 SWITCH_S = 0.001  # so long a frame thread may keep the interpreter from the loop
 READINGS_RUN_S, READINGS_REAL_S = 0.1, 0.02
 _IDLE_S = 0.02
