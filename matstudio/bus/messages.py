@@ -51,6 +51,9 @@ COMMANDS: dict[str, Command] = {
     "take_over": Command({"who": str}, (STATION,)),
     "halt": Command({"who": str, "why": str}, (STATION,), optional=("why",)),
     "reset": Command({"who": str}, (STATION,)),
+    "beam": Command({"who": str, "on": bool}, (STATION,)),
+    "confirm": Command({"who": str, "digest": str}, (STATION,)),
+    "remote": Command({"who": str, "allow": bool}, (STATION,)),
     "acknowledge": Command({"who": str, "alarm": str}, (STATION,)),
     "note": Command(
         {"who": str, "text": str, "t": Number, "bookmark": bool}, (STATION, DEVICE), optional=("t", "bookmark")

@@ -10,6 +10,7 @@ import time
 from matstudio.bus import processes
 from matstudio.bus.messages import CommandServer, Publisher
 from matstudio.bus.rundir import STATION, Run
+from matstudio.control.arming import confirmed
 from matstudio.control.audit import AuditWriter, Entry, last_link
 from matstudio.control.limits import settings_or_fault
 from matstudio.instruments.remote import RemoteDevice
@@ -59,7 +60,7 @@ def body(run: Run, stop: threading.Event) -> None:
         writer.write(entry)
         publisher.send("event", entry)
 
-    station = Station(device, run.clock, settings, record=record, link=last_link(run.audit_path))
+    station = Station(device, run.clock, settings, record=record, link=last_link(run.audit_path), confirmed=confirmed())
     server = CommandServer(run.socket(STATION, "cmd"), STATION, station.handlers())
     processes.settle()
     why = "the station ends by an error"
