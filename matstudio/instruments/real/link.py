@@ -68,6 +68,9 @@ class Link(ABC):
         config: of the device.
         clock: run time.
         period: seconds between two readings.
+
+    Attributes:
+        watching: set before `start`, it never writes anything: for a test beside whoever controls the device.
     """
 
     def __init__(self, config: Configuration, clock: RealClock, period: float = 0.1) -> None:
@@ -78,7 +81,7 @@ class Link(ABC):
         self._refused: dict[str, str] = {}
         self._beat: int | None = None
         self._connected, self._why = False, "not connected yet"
-        self._ever = False
+        self._ever = self.watching = False
         self._stop, self._wake = threading.Event(), threading.Event()
         self._pictures: dict[str, deque[Picture]] = {name: deque() for name in config.streams}
         self._overrun: dict[str, int] = dict.fromkeys(config.streams, 0)
@@ -176,6 +179,8 @@ class Link(ABC):
         """Let go; never raises."""
 
     def _safes(self) -> dict[str, float]:
+        if self.watching:
+            return {}
         return {name: a.safe for name, a in self.config.actuators.items() if a.safe is not None}
 
     def _work(self) -> None:

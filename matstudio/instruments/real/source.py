@@ -57,18 +57,9 @@ class RealSource:
         )
 
     def describe(self, streams: tuple[Stream, ...]) -> Description:
-        c = self._config
-        ranges = {name: (r.unit, r.low, r.high) for name, r in c.readings.items()}
-        if self._totals:
-            ranges["dose"] = ("e/Å²", 0.0, 1e15)
-        return Description(
-            c.name,
-            "real",
-            tuple(replace(s, rate=c.streams[s.name].rate) for s in streams),
-            ranges,
-            tuple(Actuator(name, a.unit, a.limits, a.safe) for name, a in c.actuators.items()),
-            self.state(),
-        )
+        rates = {name: s.rate for name, s in self._config.streams.items()}
+        streams = tuple(replace(s, rate=rates[s.name]) for s in streams)
+        return replace(described(self._config), streams=streams, state=self.state())
 
     def handlers(self) -> Mapping[str, Handler]:
         return {"set": self._set, "safe": self._link.safe, "heartbeat": self._heartbeat}
@@ -87,21 +78,12 @@ class RealSource:
         return tuple(self._readings.values())
 
     def state(self) -> dict[str, Any]:
-        c, holder = self._config, self._config.holder
-        state: dict[str, Any] = {
-            "configuration": {"file": str(c.path), "kind": c.kind, "digest": c.digest},
-            "max_age": {name: r.max_age for name, r in c.readings.items()},
+        return dict(described(self._config).state) | {
             "severities": dict(self._severities),
             "link": self._link.trouble,
             "locked": self.locked,
             "lost": {name: n + self._link.overrun(name) for name, n in self._lost.items()},
         }
-        if holder is not None:
-            facts = {"name": holder.name, "serial": holder.serial}
-            state["holder"] = facts | {"max_temperature": holder.max_temperature, "max_rate": holder.max_rate}
-            if holder.furnace:
-                state["furnace"] = dict(holder.furnace)
-        return state
 
     def silent(self) -> bool:
         return False
@@ -130,11 +112,6 @@ class RealSource:
         """Let go of the device."""
         self._link.close()
 
-    @property
-    def _totals(self) -> bool:
-        """Whether the dose is counted here, because the device tells its rate alone."""
-        return "dose_rate" in self._config.readings and "dose" not in self._config.readings
-
     def _take(self, t: float) -> None:
         samples = self._link.samples()
         told = [s.t for name, s in samples.items() if not self._config.readings[name].on_change]
@@ -146,7 +123,7 @@ class RealSource:
                 if config.on_change:
                     sample = replace(sample, t=max(sample.t, latest))
                 self._readings[name] = self._reading(name, config, sample, t)
-        if self._totals and "dose_rate" in self._readings:
+        if _totals(self._config) and "dose_rate" in self._readings:
             rate = self._readings["dose_rate"]
             if rate.quality is not Quality.BAD and rate.t > self._dose_at:
                 self._dose += max(rate.value, 0.0) * (rate.t - self._dose_at)
@@ -190,6 +167,30 @@ class RealSource:
             self._link.write(name, value)
         except DeviceError as error:
             raise ValueError(str(error)) from None
+
+
+def described(config: Configuration) -> Description:
+    """What a configuration says of its device; this is what a person confirms."""
+    ranges = {name: (r.unit, r.low, r.high) for name, r in config.readings.items()}
+    if _totals(config):
+        ranges["dose"] = ("e/Å²", 0.0, 1e15)
+    state: dict[str, Any] = {
+        "configuration": {"file": str(config.path), "kind": config.kind, "digest": config.digest},
+        "max_age": {name: r.max_age for name, r in config.readings.items()},
+    }
+    if config.holder is not None:
+        h = config.holder
+        facts = {"name": h.name, "serial": h.serial}
+        state["holder"] = facts | {"max_temperature": h.max_temperature, "max_rate": h.max_rate}
+        if h.furnace:
+            state["furnace"] = dict(h.furnace)
+    actuators = tuple(Actuator(name, a.unit, a.limits, a.safe) for name, a in config.actuators.items())
+    return Description(config.name, "real", (), ranges, actuators, state)
+
+
+def _totals(config: Configuration) -> bool:
+    """Whether the dose is counted here, because the device tells its rate alone."""
+    return "dose_rate" in config.readings and "dose" not in config.readings
 
 
 def _frame(stream: str, config: StreamConfig, picture: Picture, facts: Mapping[str, Any], clock: str) -> Frame:
