@@ -1,6 +1,7 @@
 """A soft IOC on loopback: values, units, alarms and time stamps, images without a gap, a stop, an end, and a station
 that is safe after each."""
 
+import math
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from matstudio.bus.processes import wait_for
 from matstudio.bus.ring import RingReader
 from matstudio.bus.rundir import DEVICE, STATION, Run
 from matstudio.bus.textfile import config_folder
+from matstudio.domain.process import Quality, Reading
 from matstudio.instruments.epics.ioc import configuration
 
 from .helpers import free_port, server
@@ -68,13 +70,13 @@ class Loop:
         try:
             return self.ask("status", timeout=1.0)
         except CommandError:
-            return {"device": {"state": ""}, "readings": {}}
+            return {"device": {"state": ""}, "readings": {}, "mode": "", "alarms": ()}
 
     def device(self):
         return self.status()["device"]
 
     def reading(self, name):
-        return self.status()["readings"][name]
+        return self.status()["readings"].get(name, Reading(name, math.nan, "", 0.0, Quality.BAD))
 
     def confirm(self):
         self.ask("confirm", who="ana", digest=self.device()["digest"])
