@@ -51,6 +51,9 @@ COMMANDS: dict[str, Command] = {
     "take_over": Command({"who": str}, (STATION,)),
     "halt": Command({"who": str, "why": str}, (STATION,), optional=("why",)),
     "reset": Command({"who": str}, (STATION,)),
+    "beam": Command({"who": str, "on": bool}, (STATION,)),
+    "confirm": Command({"who": str, "digest": str}, (STATION,)),
+    "remote": Command({"who": str, "allow": bool}, (STATION,)),
     "acknowledge": Command({"who": str, "alarm": str}, (STATION,)),
     "shelve": Command({"who": str, "alarm": str, "minutes": Number, "reason": str}, (STATION,)),
     "unshelve": Command({"who": str, "alarm": str}, (STATION,)),
@@ -222,9 +225,10 @@ class CommandClient:
 
     Args:
         endpoint: `Run.socket(process, "cmd")`; the process need not live yet.
+        secure: puts keys into the socket before it connects (`bus.keys`).
     """
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, secure: Callable[[zmq.Socket[bytes]], None] = lambda socket: None) -> None:
         self._endpoint = endpoint
         self._numbers = itertools.count(1)
         self._socket = zmq.Context.instance().socket(zmq.DEALER)
@@ -233,6 +237,7 @@ class CommandClient:
         self._socket.setsockopt(zmq.MAXMSGSIZE, wire.MAX_BYTES)
         self._socket.setsockopt(zmq.RECONNECT_IVL, 50)
         self._socket.setsockopt(zmq.IMMEDIATE, 1)
+        secure(self._socket)
         self._socket.connect(endpoint)
 
     def request(self, name: str, /, *, timeout: float | None = None, **fields: Any) -> dict[str, Any]:
@@ -345,9 +350,15 @@ class Subscriber:
     Args:
         endpoints: `Run.socket(process, "pub")` of each; they need not live yet.
         topics: prefixes to receive; () for all.
+        secure: as in `CommandClient`.
     """
 
-    def __init__(self, *endpoints: str, topics: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        *endpoints: str,
+        topics: tuple[str, ...] = (),
+        secure: Callable[[zmq.Socket[bytes]], None] = lambda socket: None,
+    ) -> None:
         self._told, self._left_out = -1e9, 0
         self._socket = zmq.Context.instance().socket(zmq.SUB)
         self._socket.setsockopt(zmq.LINGER, 0)
@@ -356,6 +367,7 @@ class Subscriber:
         self._socket.setsockopt(zmq.RECONNECT_IVL, 50)
         for topic in topics or ("",):
             self._socket.subscribe(topic)
+        secure(self._socket)
         for endpoint in endpoints:
             self._socket.connect(endpoint)
 

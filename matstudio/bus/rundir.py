@@ -26,16 +26,17 @@ from matstudio import __version__
 from matstudio.bus.lock import try_lock
 from matstudio.domain.clock import RealClock
 
-DEVICE, STATION, RECORDER, MODELHOST, STUDIO, LAUNCHER = (
+DEVICE, STATION, RECORDER, MODELHOST, STUDIO, LAUNCHER, GATEWAY = (
     "device",
     "station",
     "recorder",
     "modelhost",
     "studio",
     "launcher",
+    "gateway",
 )
 _YOUNG_S = 10.0
-STOP_ORDER = (STUDIO, LAUNCHER, MODELHOST, RECORDER, STATION, DEVICE)
+STOP_ORDER = (STUDIO, LAUNCHER, MODELHOST, RECORDER, GATEWAY, STATION, DEVICE)
 
 
 def runtime_root() -> Path:

@@ -43,6 +43,15 @@ def parser() -> argparse.ArgumentParser:
         _add_run_options(target)
     command("stop", "control:stop", "end the run: make everything safe, then stop its processes")
     command("halt", "control:halt", "make everything safe at once; the run goes on in SAFE")
+    keys = command("keys", "instrument:make_keys", "let a client on another computer in: make its keys")
+    keys.add_argument("name", metavar="NAME", help="of the client, for the audit log")
+    remote = command("remote", "instrument:remote", "whether clients on other computers may drive, or only look on")
+    remote.add_argument("allow", choices=("on", "off"))
+    ask = command("ask", "instrument:ask", "give the station one command, and print its answer")
+    ask.add_argument("what", metavar="COMMAND", help="status, setpoint, take_over, ...: docs/messages.md")
+    ask.add_argument("field", metavar="NAME=VALUE", nargs="*")
+    ask.add_argument("--station", metavar="tcp://HOST:PORT", help="one on another computer")
+    ask.add_argument("--key", metavar="FILE", help="default: the only one in the configuration's folder of keys")
     open_ = command("open", "run:open_file", "open a file, or a recorded session, in the window")
     open_.add_argument("file", metavar="FILE", nargs="+")
     _add_run_options(open_, instrument=False)
@@ -113,7 +122,9 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_run_options(target: argparse.ArgumentParser, *, instrument: bool = True) -> None:
     if instrument:
-        target.add_argument("--instrument", default="twin", metavar="twin|replay:FILE", help="default: the twin")
+        target.add_argument("--instrument", default="twin", metavar="twin|replay:FILE|...", help="default: the twin")
+        target.add_argument("--listen", metavar="tcp://HOST:PORT", help="let clients with keys reach the station")
+        target.add_argument("--key", metavar="FILE", help="for --instrument tcp://HOST:PORT, a station elsewhere")
     target.add_argument("--headless", action="store_true", help="no window; ends with this command")
     target.add_argument("--duration", type=float, metavar="S", help="end after S seconds of run time")
     target.add_argument("--speed", type=float, default=1.0, metavar="X", help="run time per real time, 0.1 to 100")

@@ -15,8 +15,8 @@ from pathlib import Path
 from matstudio import plugins
 from matstudio.bus import processes
 from matstudio.bus.messages import CommandError
-from matstudio.bus.rundir import LAUNCHER, STATION, STUDIO, Run, current_run
-from matstudio.cli import control
+from matstudio.bus.rundir import GATEWAY, LAUNCHER, STATION, STUDIO, Run, current_run
+from matstudio.cli import control, instrument
 from matstudio.cli.display import virtual_display
 from matstudio.cli.files import existing, writable
 from matstudio.cli.main import CheckFailed, UsageError
@@ -49,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     options = {"seed": arguments.seed}
     if arguments.record:
         options["record"] = str(Path(arguments.record).resolve())
+    options |= instrument.options(arguments)
     the_run = Run.create(arguments.instrument, options, speed=arguments.speed, headless=arguments.headless)
     the_run.register(LAUNCHER)
     stop = threading.Event()
@@ -83,9 +84,11 @@ def _chosen(the_run: Run) -> str:
 
 def _check(arguments: argparse.Namespace) -> None:
     kind, _, rest = arguments.instrument.partition(":")
-    if (kind == "replay") != bool(rest) if kind in ("twin", "replay") else plugins.entry("instrument", kind) is None:
+    if instrument.check(arguments):
+        pass
+    elif (kind == "replay") != bool(rest) if kind in ("twin", "replay") else plugins.entry("instrument", kind) is None:
         others = "".join(f", {name}" for name in plugins.names("instrument"))
-        raise UsageError(f"--instrument {arguments.instrument}: twin{others} or replay:FILE")
+        raise UsageError(f"--instrument {arguments.instrument}: twin{others}, replay:FILE or {instrument.REAL}")
     if kind == "replay":
         from matstudio.instruments.replay.material import load
 
@@ -128,7 +131,7 @@ def _loop(the_run: Run, arguments: argparse.Namespace, stop: threading.Event, fo
     """Until the run ends; returns what is to be opened next, as an instrument, or ""."""
     windowed, files = not arguments.headless, ""
     with virtual_display(wanted=not windowed and bool(arguments.screenshot)) as env:
-        names = [n for n in MODULES if n != STUDIO]
+        names = instrument.processes_of(the_run, [n for n in MODULES if n not in (STUDIO, GATEWAY)])
         supervisor = Supervisor(the_run, names, env)
         for line in found:
             supervisor.tell(line)

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Mapping
 
 from matstudio.bus import processes
-from matstudio.bus.rundir import DEVICE, MODELHOST, RECORDER, STATION, STUDIO, Run
+from matstudio.bus.rundir import DEVICE, GATEWAY, MODELHOST, RECORDER, STATION, STUDIO, Run
 from matstudio.cli.events import Events
 from matstudio.modelhost.choices import Choices, doing, forget
 
@@ -21,7 +21,10 @@ MODULES = {
     MODELHOST: "matstudio.modelhost",
     RECORDER: "matstudio.recording",
     STUDIO: "matstudio.ui",
+    GATEWAY: "matstudio.station.gateway",
 }
+RELAY = "matstudio.station.relay"
+"""Stands for the station of a run that is on another computer."""
 KEEP_RUNNING, OPEN_NEXT = 10, 11
 """Exit codes of a studio whose operator wants the run to go on, or other files opened in its place."""
 DEADLINE_S = {MODELHOST: 15.0}
@@ -64,7 +67,8 @@ class Supervisor:
         """Start the process `name`."""
         self._starts.setdefault(name, deque(maxlen=_RESTARTS)).append(time.monotonic())
         env = self._env if name == STUDIO else None
-        self._children[name] = processes.spawn(self._run, name, MODULES[name], env)
+        far = name == STATION and self._run.instrument.startswith("tcp://")
+        self._children[name] = processes.spawn(self._run, name, RELAY if far else MODULES[name], env)
 
     def check(self, heard: Mapping[str, float]) -> None:
         """Restart what has ended or is silent. `heard`: `time.monotonic()` of each process' last message."""

@@ -99,6 +99,8 @@ def toward(last: float, wanted: float, limits: Limits, dt: float) -> float:
 
 def master(mode: Mode, name: str) -> str:
     """Who alone may move `name` in `mode`: "operator", "pid", "policy" or "station" (which only makes safe)."""
+    if name == "beam":  # off the beam path nothing heats: a person's, in every mode but SAFE
+        return "station" if mode is Mode.SAFE else "operator"
     if mode in (Mode.OFF, Mode.SAFE):
         return "station"
     if name == "heater":

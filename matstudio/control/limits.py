@@ -13,6 +13,10 @@ above = 880.0                   # trips
 release = 860.0                 # lets go
 actuator = "heater"
 
+[dose]                          # of the specimen; left out: no limit
+budget = 1e6                    # e/Å^2 in all; the beam is blanked above it
+rate = 1e4                      # e/Å^2/s
+
 [pid]                           # left out: tuned from what the device says of its furnace
 gain = 0.0158                   # per K
 ti = 61.5                       # s
@@ -31,11 +35,12 @@ import json
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from matstudio.bus.textfile import config_folder, read_small
+from matstudio.control.dose import DoseLimits
 from matstudio.control.gate import Interlock
 from matstudio.control.pid import Tuning
 from matstudio.domain.process import Limits
@@ -64,6 +69,7 @@ class Settings:
         interlocks: see `Interlock`.
         pid: tuning of the temperature loop, or None: lambda tuning from the device's furnace.
         source: the file they came from, or "built in".
+        dose: that the specimen bears; its interlocks are among `interlocks`.
         fault: why the file could not be used, one line; while it is not "", nothing is driven.
     """
 
@@ -72,6 +78,7 @@ class Settings:
     pid: Tuning | None = None
     source: str = "built in"
     fault: str = ""
+    dose: DoseLimits = field(default_factory=DoseLimits)
 
     @property
     def digest(self) -> str:
@@ -155,8 +162,8 @@ class _File:
         if version != VERSION or isinstance(version, bool):
             raise self.error(("version",), f"{version!r}, this program reads {VERSION}")
         for key in body:
-            if key not in ("limits", "interlocks", "pid"):
-                raise self.error((key,), "unknown table; known: limits, interlocks, pid")
+            if key not in ("limits", "interlocks", "pid", "dose"):
+                raise self.error((key,), "unknown table; known: limits, interlocks, pid, dose")
         limits = dict(DEFAULT_LIMITS)
         for name, value in self.table(body.get("limits", {}), ("limits",)).items():
             limits[name] = self._limits(value, ("limits", name), limits.get(name))
@@ -164,7 +171,18 @@ class _File:
         for name, value in self.table(body.get("interlocks", {}), ("interlocks",)).items():
             interlocks[name] = self._interlock(value, name, interlocks.get(name))
         pid = self._pid(body["pid"]) if "pid" in body else None
-        return Settings(limits, tuple(interlocks.values()), pid, str(self.path))
+        dose = self._dose(body["dose"]) if "dose" in body else DoseLimits()
+        held = (*interlocks.values(), *dose.interlocks())
+        return Settings(limits, held, pid, str(self.path), dose=dose)
+
+    def _dose(self, value: Any) -> DoseLimits:
+        keys = ("dose",)
+        table = self.table(value, keys, ("budget", "rate"))
+        budget, rate = (self.number(table, key, keys, math.inf) for key in ("budget", "rate"))
+        try:
+            return DoseLimits(budget, rate)
+        except ValueError as error:
+            raise self.error((*keys, "rate" if budget > 0 else "budget"), str(error)) from None
 
     def _limits(self, value: Any, keys: tuple[str, ...], old: Limits | None) -> Limits:
         table = self.table(value, keys, ("low", "high", "rate"))

@@ -86,7 +86,8 @@ class Refusal:
     reason: str
 
 
-_LATCHED = Refusal("SAFE is latched: reset it first")
+LATCHED = "SAFE is latched: reset it first"
+_LATCHED = Refusal(LATCHED)
 _FROZEN = Refusal("HOLD freezes the setpoints: choose PID or MANUAL first")
 _NOT_SAFE = Refusal("there is nothing to reset: the mode is not SAFE")
 _NOTHING = Refusal("OFF drives nothing that could be held")

@@ -10,6 +10,7 @@ from functools import partial
 from matstudio import plugins
 from matstudio.bus import processes
 from matstudio.bus.rundir import DEVICE, Run
+from matstudio.instruments.real.config import KINDS
 from matstudio.instruments.server import serve_source
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ def body(run: Run, stop: threading.Event) -> None:
         from matstudio.instruments.twin.server import serve
     elif kind == "replay":
         from matstudio.instruments.replay.server import serve
+    elif kind in KINDS:
+        from matstudio.instruments.real.serve import serve
     else:
         serve = partial(_serve_plugin, kind, argument)
     serve(run, stop)

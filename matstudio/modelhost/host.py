@@ -105,6 +105,10 @@ class Feed:
         self.skipped += ring.position - before - 1
         self.since = float(frame.metadata.get("replay_since", self.since))
         self.pace = float(frame.metadata.get("replay_speed", self.pace))
+        if frame.metadata.get("beam_blanked"):
+            self.skipped += 1
+            self.error = "the beam is blanked"
+            return None
         start = time.perf_counter()
         try:
             estimate = self.model(frame)

@@ -12,6 +12,7 @@ from pathlib import Path
 from matstudio.bus import processes
 from matstudio.bus.messages import CommandServer, Publisher
 from matstudio.bus.rundir import STATION, Run
+from matstudio.control.arming import confirmed
 from matstudio.control.audit import AuditWriter, Entry, first_hash, last_link
 from matstudio.control.limits import Settings, settings_or_fault
 from matstudio.control.seal import Heads, load_key, sealed
@@ -65,7 +66,8 @@ def body(run: Run, stop: threading.Event) -> None:
         writer.write(entry)
         publisher.send("event", entry)
 
-    station = Station(device, run.clock, settings, record=record, link=last_link(run.audit_path))
+    link = last_link(run.audit_path)
+    station = Station(device, run.clock, settings, record=record, link=link, confirmed=confirmed())
     _tell_limits(station, settings)
     if trouble:
         station.handle_event("station", f"the audit log is not sealed: {trouble}", "seal")

@@ -102,11 +102,13 @@ class Alarming:
         """Nobody is there, which has just changed the mode from `mode`: an alarm until somebody is."""
         self._silence = {"client": Condition(f"{why} (the mode was {mode})", Priority.MEDIUM)}
 
-    def look(self, seen: Seen) -> None:
-        """Renew the list."""
+    def look(self, seen: Seen, more: Mapping[str, Condition]) -> None:
+        """Renew the list; `more` are conditions of the device itself."""
         if seen.client_s <= modes.WINDOW_SILENT_S:
             self._silence = {}
-        self._take(alarms.update(self.board, conditions(seen) | self._silence, self._clock.now()), "station")
+        self._take(
+            alarms.update(self.board, conditions(seen) | dict(more) | self._silence, self._clock.now()), "station"
+        )
 
     def rows(self) -> tuple[dict[str, Any], ...]:
         """The list as the status has it."""

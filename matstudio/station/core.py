@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -21,6 +21,8 @@ from matstudio.domain.process import Mode, Reading, Setpoint
 from matstudio.instruments.base import Device
 from matstudio.station.alarming import Alarming, Seen
 from matstudio.station.clients import Clients
+from matstudio.station.commands import Commands
+from matstudio.station.field import BEAM, Field
 from matstudio.station.log import Log
 from matstudio.station.loop import Loop, tuning
 from matstudio.station.outputs import HEATER, Outputs
@@ -33,7 +35,7 @@ _GONE_S = 3.0
 _REPEAT_S = 10.0
 
 
-class Station:
+class Station(Commands):
     """Controls one device. One thread calls everything.
 
     Args:
@@ -42,6 +44,7 @@ class Station:
         settings: limits, interlocks and tuning.
         record: takes each audit entry, at once, without blocking.
         link: end of the audit chain that is continued.
+        confirmed: digests of the real devices that may be driven (`control.arming`); None: every one may.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Station:
         *,
         record: Callable[[audit.Entry], None] = lambda entry: None,
         link: audit.Link | None = None,
+        confirmed: Container[str] | None = None,
     ) -> None:
         self.device, self.clock, self.settings = device, clock, settings
         self.mode, self.why = Mode.OFF, "start"
@@ -62,6 +66,7 @@ class Station:
         """Whether the launcher, which restarts what dies, has died itself; set by who knows."""
         self._log = Log(clock, record, link or audit.Link())
         self.note = self._log.note
+        self.field = Field(self.note, settings.dose, confirmed)
         self._speed = float(getattr(clock, "speed", 1.0))
         self._max_age = sensor.max_age(self._speed)
         self._cycle = 0
@@ -77,7 +82,6 @@ class Station:
         self._device_state, self._device_age = "connecting", math.inf
         self._targets: dict[str, float] = {}  # what the operator (or the policy) wants
         self._alarming = Alarming(clock, self.note, self._speed, self._clients.heard)
-        self._tell = self._alarming.tell
         self._troubles: set[str] = set()
         self._refused_at: dict[str, float] = {}
         if self._log.link.n:  # its log goes on
@@ -107,6 +111,7 @@ class Station:
             self._ask("heartbeat", lambda: self.device.heartbeat(now))
         self._watch_clients()
         self._out.look(self._readings)
+        self._blank()
         self._drive(now)
         self._watch_alarms(now)
 
@@ -183,7 +188,8 @@ class Station:
         first, self._description = self._description is None, description
         furnace = Furnace.described(description.state)
         unit, low, high = description.readings.get(SENSOR, ("K", -math.inf, math.inf))
-        self._monitor = sensor.SensorMonitor(low, high, furnace, self._max_age, unit)
+        self.field.adopt(description)
+        self._monitor = sensor.SensorMonitor(low, high, furnace, self.field.max_age(SENSOR, self._max_age), unit)
         old, self._loop = self._loop.tuning, Loop(self.settings.pid or tuning(PERIOD_S, furnace))
         self._out.adopt(description, SENSOR, now)
         self.note(
@@ -211,7 +217,7 @@ class Station:
             kind = self._description.kind
             no_writes = "replay takes no setpoints" if kind == "replay" else f"{self._description.name}: no actuators"
         else:
-            no_writes = self.settings.fault
+            no_writes = self.settings.fault or self.field.refusal
         no_sensor = self._judged.text if self._judged.fault else ""
         if not no_writes and SENSOR not in self._out.limits:
             no_writes = "the device has no heater and temperature to control"
@@ -300,6 +306,10 @@ class Station:
 
     # ---- alarms
 
+    def _tell(self, name: str, text: str, priority: Priority) -> None:
+        """An alarm of something that has passed."""
+        self._alarming.tell(name, text, priority)
+
     def _watch_alarms(self, now: float) -> None:
         description, driven = self._description, bool(self._out.actuators)
         self._alarming.look(
@@ -319,7 +329,8 @@ class Station:
                 limits=self.settings.fault if driven else "",
                 launcher_gone=self.launcher_gone,
                 client_s=self._clients.silent(),
-            )
+            ),
+            self.field.conditions(getattr(self.device, "state", {}), self._readings),
         )
 
     # ---- commands
@@ -367,12 +378,12 @@ class Station:
 
     def handle_setpoint(self, who: str, name: str, value: float, why: str = "") -> None:
         """A new setpoint for temperature, pressure or composition, and why."""
-        settable = [n for n in self._out.limits if n != HEATER]
+        settable = [n for n in self._out.limits if n not in (HEATER, BEAM)]
         self._edit(Event.SETPOINT, "setpoint", settable, who, name, value, why)
 
     def handle_output(self, who: str, name: str, value: float, why: str = "") -> None:
         """A new output of an actuator, and why: goes to MANUAL."""
-        self._edit(Event.OUTPUT, "output", list(self._out.actuators), who, name, value, why)
+        self._edit(Event.OUTPUT, "output", [n for n in self._out.actuators if n != BEAM], who, name, value, why)
 
     def _edit(self, event: Event, what: str, known: list[str], who: str, name: str, value: float, why: str) -> None:
         self._clients.heard(who)
@@ -400,21 +411,6 @@ class Station:
             return self._out.actuators[name].unit
         return self._description.readings[name][0] if self._description else "1"
 
-    def handle_note(self, who: str, text: str, t: float | None = None, bookmark: bool = False) -> None:
-        """A person's remark for the log, about run time `t` (now where none is given)."""
-        self._clients.heard(who)
-        now = self.clock.now()
-        if t is not None and not 0 <= t <= now:
-            raise CommandError(f"note: {t:g} s is not within the run's 0 to {now:g} s")
-        about = {"t": now if t is None else float(t), "bookmark": bookmark}
-        self.note("note", f"operator:{who}", text, **about)
-
-    def handle_event(self, who: str, text: str, alarm: str = "") -> None:
-        """A process of the run has something for the log; `alarm` names the process of which people must know."""
-        self.note("process", who, text)
-        if alarm:
-            self._tell(f"process.{alarm}", text, Priority.MEDIUM)
-
     def stop(self, why: str = "station stops") -> None:
         """Make everything safe; the last thing before the end."""
         self._out.make_safe(self.clock.now())
@@ -435,7 +431,7 @@ class Station:
     def status(self) -> dict[str, Any]:
         """The map that docs/messages.md describes."""
         now, out, description = self.clock.now(), self._out, self._description
-        setpoints = {name: self._setpoint(name) for name in out.limits if name != HEATER}
+        setpoints = {name: self._setpoint(name) for name in out.limits if name not in (HEATER, BEAM)}
         return {
             "t": now,
             "cycle": self._cycle,
@@ -454,7 +450,8 @@ class Station:
                 "kind": description.kind if description else "",
                 "state": self._device_state,
                 "age": self._device_age,
-            },
+            }
+            | self.field.status(),
             "clients": self._clients.ages(),
             "audit": asdict(self._log.link),
         }
@@ -485,7 +482,7 @@ class Station:
     def _with_quality(self, reading: Reading, now: float) -> Reading:
         ranges = self._description.readings if self._description else {}
         _, low, high = ranges.get(reading.name, ("", -math.inf, math.inf))
-        quality = sensor.plain(reading, now, self._max_age, low, high).quality
+        quality = sensor.plain(reading, now, self.field.max_age(reading.name, self._max_age), low, high).quality
         if reading.name == SENSOR and self._description is not None:
             quality = self._judged.quality
         return replace(reading, quality=quality)

@@ -6,7 +6,8 @@ import math
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from matstudio.control import gate
+from matstudio.control import arming, gate
+from matstudio.control.dose import BEAM
 from matstudio.control.limits import Settings
 from matstudio.domain.device import Actuator, Description
 from matstudio.domain.process import Limits, Mode, Reading, Setpoint
@@ -28,6 +29,7 @@ class Outputs:
 
     def __init__(self, device: Device, settings: Settings, note: Callable[..., None], speed: float) -> None:
         self._device, self._settings, self._note = device, settings, note
+        self._given = settings
         self._follow_s = _FOLLOW_S * max(1.0, speed)
         self.actuators: dict[str, Actuator] = {}
         self.limits: dict[str, Limits] = {}
@@ -44,6 +46,8 @@ class Outputs:
     def adopt(self, description: Description, controlled: str, now: float) -> None:
         """Take a device's actuators, and the limits that satisfy both the device and the settings."""
         self.actuators, self.limits, self.sent, self._unlike_since = {}, {}, {}, {}
+        self._settings = arming.narrowed(self._given, description)
+        self._held = {i.name: self._held.get(i.name, False) for i in self._settings.interlocks}
         self._lately.clear()
         for actuator in description.actuators:
             own = self._settings.limits.get(actuator.name)
@@ -70,7 +74,8 @@ class Outputs:
         self._readings = readings
         for name, actuator in self.actuators.items():
             reading = readings.get(name)
-            if math.isnan(self.sent[name]) and actuator.safe is None and reading and math.isfinite(reading.value):
+            tracked = actuator.safe is None or name == BEAM
+            if math.isnan(self.sent[name]) and tracked and reading and math.isfinite(reading.value):
                 limits = self.limits[name]
                 self.sent[name] = min(max(reading.value, limits.low), limits.high)
         for interlock in self._settings.interlocks:
@@ -93,7 +98,8 @@ class Outputs:
             (i.name, gate.reason(i, self._value(i.reading))) for i in self._settings.interlocks if self._held[i.name]
         )
 
-    def _interlock(self, name: str) -> str:
+    def held(self, name: str) -> str:
+        """Why an interlock holds an actuator, or ""."""
         for interlock in self._settings.interlocks:
             if interlock.actuator == name and self._held[interlock.name]:
                 return gate.reason(interlock, self._value(interlock.reading))
@@ -120,7 +126,7 @@ class Outputs:
             dt=now - self._sent_at[asked.name],
             master=gate.master(mode, asked.name),
             safe=actuator.safe,
-            interlock=self._interlock(asked.name),
+            interlock=self.held(asked.name),
         )
         if verdict.value is None:
             return verdict.reason

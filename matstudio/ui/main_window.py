@@ -16,7 +16,7 @@ from matstudio.domain.estimate import Estimate
 from matstudio.domain.frame import Frame, Kind
 from matstudio.domain.process import Mode
 from matstudio.domain.structure import SiteModel
-from matstudio.ui import dialogs, menu, shot, theme
+from matstudio.ui import device_setup, dialogs, menu, shot, theme
 from matstudio.ui.counts_dock import CountsView
 from matstudio.ui.header import Banner, HeaderView
 from matstudio.ui.jobs import JobsControl
@@ -84,7 +84,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self._build()
         self._connect()
-        parts = (self._timeline, self.structure, self.plugins)
+        parts = (self._timeline, self.structure, self.plugins, device_setup.DeviceSetup(self))
         self.actions_ = menu.build(self, [action for part in parts for action in part.actions()])
         bar = self.menuBar()
         self.actions_.attach(

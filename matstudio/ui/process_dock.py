@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal, SignalInstance
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
+from matstudio.ui.dose_card import DoseCard
 from matstudio.ui.live import Live
 from matstudio.ui.parts import Bar, Elided, NumberEdit, label, restyle
 from matstudio.ui.present import process
@@ -138,6 +139,9 @@ class ProcessView(QWidget):
             card.output.connect(self.output)
             self.cards[row.name] = card
             box.addWidget(card)
+        self.dose = DoseCard()
+        self.dose.hide()
+        box.addWidget(self.dose)
         self._pid, self._locked = Elided(), Elided()
         self._interlocks = label("", "bad")
         self._interlocks.setWordWrap(True)
@@ -161,6 +165,7 @@ class ProcessView(QWidget):
             if state is not None:
                 card.show_row(state)
                 locked = state.locked
+        self.dose.show_dose(p.dose)
         self._pid.set_text(p.pid)
         self._pid.setVisible(bool(p.pid))
         self._locked.set_text(locked)

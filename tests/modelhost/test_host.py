@@ -58,6 +58,17 @@ def test_a_feed_takes_the_newest_and_counts_the_rest(ring):
     feed.ring.close()
 
 
+def test_a_frame_of_a_blanked_beam_is_left_to_no_model(ring):
+    feed = Feed(Stream("spectrum", Kind.SPECTRUM, str(ring.path), 5.0, "x"), Mean())
+    ring.write(replace(frame(0), metadata={"beam_blanked": True}))
+    assert feed.take() is None
+    assert (feed.received, feed.analysed, feed.skipped) == (1, 0, 1)
+    assert feed.error == "the beam is blanked"
+    ring.write(frame(1))
+    assert feed.take().seq == 1
+    feed.ring.close()
+
+
 def test_a_model_that_raises_is_shown_and_the_next_frame_is_taken(ring):
     feed = Feed(Stream("spectrum", Kind.SPECTRUM, str(ring.path), 5.0, "x"), Mean())
     ring.write(frame(0, float("nan")))

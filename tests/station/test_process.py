@@ -208,7 +208,7 @@ class FakeServer:
     def _serve(self):
         limits = Limits(0.0, 1.0)
         ranges = {"temperature": ("K", 250.0, 1000.0), "heater": ("1", 0.0, 1.0)}
-        description = Description("Fake", "real", (), ranges, (Actuator("heater", "1", limits, 0.0),), {})
+        description = Description("Fake", "twin", (), ranges, (Actuator("heater", "1", limits, 0.0),), {})
         server = CommandServer(
             self._run.socket(DEVICE, "cmd"),
             DEVICE,

@@ -14,6 +14,8 @@ from matstudio.modalities.base import Forward, modality
 from matstudio.modalities.noise import poisson
 
 _STRESS_FRAMES = 8
+DARK_COUNTS = 0.05
+"""Mean of a pixel or channel without a beam: nominal."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Exposure:
         dose_factor: of the forward model's dose.
         seed: of the counting noise, or None: no noise.
         metadata: facts for the frame.
+        blanked: no beam falls on the specimen: the detector shows its dark counts.
     """
 
     seq: int
@@ -38,6 +41,7 @@ class Exposure:
     dose_factor: float
     seed: tuple[int, ...] | None
     metadata: Mapping[str, Any]
+    blanked: bool = False
 
 
 class TwinDetector:
@@ -64,9 +68,13 @@ class TwinDetector:
 
     def frame(self, exposure: Exposure) -> Frame:
         """The frame of an exposure."""
-        expected = self._forward.expected(exposure.atoms)
-        if exposure.dose_factor != 1.0:
-            expected = expected * np.float32(exposure.dose_factor)
+        factor = 0.0 if exposure.blanked else exposure.dose_factor
+        if exposure.blanked:
+            expected = np.full(self._shape, DARK_COUNTS, np.float32)
+        else:
+            expected = self._forward.expected(exposure.atoms)
+            if factor != 1.0:
+                expected = expected * np.float32(factor)
         seed = exposure.seed
         counts = np.rint(expected) if seed is None else poisson(expected, np.random.default_rng(seed))
         if counts.shape != self._shape:
@@ -78,7 +86,7 @@ class TwinDetector:
         facts = dict(self._forward.metadata())
         for name in ("dose_e_per_A2", "dose_electrons"):
             if name in facts:
-                facts[name] *= exposure.dose_factor
+                facts[name] *= factor
         return Frame(
             str(self.kind),
             self.kind,
@@ -93,6 +101,8 @@ class TwinDetector:
 
     def stress_frame(self, exposure: Exposure) -> Frame:
         """The same for almost nothing: eight frames are made as usual, then they come again and again."""
+        if exposure.blanked:
+            return self.frame(exposure)
         of = (exposure.seed and exposure.seed[0], exposure.dose_factor, exposure.metadata["truth"]["antiphase"])
         if of != self._kept_of:
             self._kept, self._kept_of = [], of

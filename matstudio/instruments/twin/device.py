@@ -20,6 +20,7 @@ RANGES: dict[str, tuple[str, float, float]] = {
     "heater": ("1", 0.0, 1.0),
     "pressure": ("GPa", -0.1, 2.2),
     "composition": ("1", 0.1, 0.4),
+    "beam": ("1", 0.0, 1.0),
     "dose_rate": ("e/Å²/s", 0.0, 1e9),
     "dose": ("e/Å²", 0.0, 1e15),
 }
@@ -27,6 +28,7 @@ ACTUATORS = (
     Actuator("heater", "1", Limits(0.0, 1.0), safe=0.0),
     Actuator("pressure", "GPa", Limits(PRESSURE.low, PRESSURE.high, PRESSURE.rate), safe=None),
     Actuator("composition", "1", Limits(COMPOSITION.low, COMPOSITION.high, COMPOSITION.rate), safe=None),
+    Actuator("beam", "1", Limits(0.0, 1.0), safe=0.0),
 )
 _LIMITS = {a.name: a.limits for a in ACTUATORS}
 WATCHDOG_RUN_S, WATCHDOG_REAL_S = 1.5, 1.0
@@ -105,6 +107,8 @@ class TwinDevice:
             self.plant.pressure_setpoint = value
         elif name == "composition":
             self.plant.composition_setpoint = value
+        elif name == "beam":
+            self.plant.beam = float(value >= 0.5)
         else:
             if self._late(self._clock.now()):
                 raise DeviceError(f"heater {value:g}: locked, no heartbeat from the station")
@@ -114,8 +118,8 @@ class TwinDevice:
             self.plant.heater = value
 
     def safe(self) -> None:
-        """Heater 0; pressure and composition stay where they are (letting go of pressure fast would do more harm)."""
-        self.plant.heater = 0.0
+        """Heater 0, beam blanked; pressure and composition stay as they are (letting go of it fast harms more)."""
+        self.plant.heater = self.plant.beam = 0.0
         self.plant.pressure_setpoint = min(max(self.plant.P, PRESSURE.low), PRESSURE.high)
         self.plant.composition_setpoint = min(max(self.plant.c, COMPOSITION.low), COMPOSITION.high)
 
@@ -145,7 +149,7 @@ class TwinDevice:
     def readings(self) -> tuple[Reading, ...]:
         """Every process value at the plant's time, with the faults in it."""
         p = self.plant
-        values = (p.measured_K, p.power, p.measured_P, p.measured_c, p.dose_rate, p.dose)
+        values = (p.measured_K, p.power, p.measured_P, p.measured_c, p.beam, p.dose_rate * p.beam, p.dose)
         return tuple(
             self.faults.apply(Reading(name, value, unit, p.t))
             for (name, (unit, _, _)), value in zip(RANGES.items(), values, strict=True)

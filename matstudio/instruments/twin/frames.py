@@ -94,6 +94,7 @@ class TwinFrames:
             s.dose_factor,
             (s.seed, 2, _number(s.stream), s.seq) if s.noise else None,
             facts | dict(s.facts),
+            bool(s.facts.get("beam_blanked")),
         )
 
 

@@ -78,7 +78,8 @@ class Plant:
         steps: number of the step that the state belongs to; run time is `steps * dt`.
         S: order parameter. T: specimen temperature, K. P: pressure, GPa. c: Au fraction.
         heater: power asked of the supply, 0..1.
-        dose_rate: electrons per Å^2 and second of run time.
+        dose_rate: electrons per Å^2 and second of run time while the beam is on the specimen.
+        beam: 1 on the specimen, 0 blanked.
     """
 
     dt: float = 0.05
@@ -95,6 +96,7 @@ class Plant:
     composition_setpoint: float = 0.25
     dose_rate: float = 0.0
     dose: float = 0.0
+    beam: float = 1.0
     furnace: Furnace = field(default_factory=Furnace)
     model: OrderingModel = field(default_factory=OrderingModel)
 
@@ -145,7 +147,7 @@ class Plant:
         self.S = min(max(abs(s), LEAST_ORDER), 0.9999 * greatest_order(self.c))
         self.T += dt * (f.ambient_K + f.gain_K * power - self.T) / f.tau_s
         self.sensor_K += dt / f.sensor_lag_s * (self.T - self.sensor_K) if self.lags else self.T - self.sensor_K
-        self.dose += dt * self.dose_rate
+        self.dose += dt * self.dose_rate * self.beam
         self.steps += 1
         self._measure(*deviates)
 

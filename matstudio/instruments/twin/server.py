@@ -92,7 +92,7 @@ class TwinSource:
         """A `Shot`, as a map."""
         plant, options = self.device.plant, self._options
         self._shown_order = min(max(self._shown_order, plant.S - BACKLASH), plant.S + BACKLASH)
-        facts = {"pressure_GPa": plant.measured_P, "composition": plant.measured_c}
+        facts = {"pressure_GPa": plant.measured_P, "composition": plant.measured_c, "beam_blanked": plant.beam < 0.5}
         measured = next(r.value for r in self.device.readings() if r.name == "temperature")
         if math.isfinite(measured):
             facts["stage_temperature_K"] = measured

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from matstudio.control import gate
 from matstudio.domain.process import Limits, Mode
 from matstudio.ui.live import CLOSED, Live, Value
+from matstudio.ui.present import dose
 from matstudio.widgets.text import number
 
 
@@ -51,12 +52,13 @@ class RowState:
 
 @dataclass(frozen=True)
 class Process:
-    """What the dock shows: who is master, the rows by name, the PID's terms and what holds back."""
+    """What the dock shows: who is master, the rows by name, the PID's terms, what holds back, and the dose."""
 
     master: str
     rows: Mapping[str, RowState]
     pid: str
     interlocks: str
+    dose: dose.Dose | None = None
 
 
 def present(live: Live) -> Process:
@@ -64,7 +66,8 @@ def present(live: Live) -> Process:
     mode = live.mode
     master = f"{live.status.get('master', '–')} is master, mode {mode.value}" if mode else "no station"
     interlocks = "; ".join(str(i.get("reason", i)) for i in live.status.get("interlocks") or ())
-    return Process(master, {row.name: _row(live, row) for row in ROWS if live.has(row.name)}, pid(live), interlocks)
+    rows = {row.name: _row(live, row) for row in ROWS if live.has(row.name)}
+    return Process(master, rows, pid(live), interlocks, dose.present(live))
 
 
 def _row(live: Live, row: Row) -> RowState:

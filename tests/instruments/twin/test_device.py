@@ -122,7 +122,9 @@ def test_description(twin):
     description = twin.describe()
     assert description.kind == "twin"
     assert set(twin.readings()) == set(description.readings) == set(RANGES)
-    assert {a.name: a.safe for a in description.actuators} == {"heater": 0.0, "pressure": None, "composition": None}
+    assert {a.name: a.safe for a in description.actuators} == {
+        "heater": 0.0, "pressure": None, "composition": None, "beam": 0.0
+    }  # fmt: skip
     for name, reading in twin.readings().items():
         unit, low, high = description.readings[name]
         assert reading.unit == unit

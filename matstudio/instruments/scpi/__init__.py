@@ -1,0 +1,1 @@
+"""SCPI: supplies, temperature controllers and meters over VISA (GPIB, USB, serial, TCP)."""
