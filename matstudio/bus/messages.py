@@ -26,7 +26,7 @@ Number = (int, float)
 LONGEST_NAME, LONGEST_TEXT, _LONGEST_LINE = 100, 4096, 500  # characters
 _LONGEST_COMMAND = 2**20  # bytes
 _TELL_EVERY_S = 10.0  # a log is not filled by who sends nonsense
-_TEXTS = ("path", "text", "why")
+_TEXTS = ("path", "text", "why", "recipe")
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,11 @@ COMMANDS: dict[str, Command] = {
     "take_over": Command({"who": str}, (STATION,)),
     "halt": Command({"who": str, "why": str}, (STATION,), optional=("why",)),
     "reset": Command({"who": str}, (STATION,)),
+    "program": Command({"who": str, "action": str, "recipe": str}, (STATION,), optional=("recipe",)),
+    "autotune": Command({"who": str, "action": str, "amplitude": Number}, (STATION,), optional=("amplitude",)),
+    "tune": Command(
+        {"who": str, "gain": Number, "ti": Number, "td": Number, "why": str}, (STATION,), optional=("why",)
+    ),
     "acknowledge": Command({"who": str, "alarm": str}, (STATION,)),
     "note": Command(
         {"who": str, "text": str, "t": Number, "bookmark": bool}, (STATION, DEVICE), optional=("t", "bookmark")
