@@ -3,7 +3,8 @@
 For a slow value behind a quick one: the order parameter, or the specimen's temperature, behind the heater's. The outer
 integral follows the inner setpoint that really holds (back-calculation), and does not go on in a direction in which the
 inner loop's output has no room left, so that neither winds up (K. J. Åström, T. Hägglund, Advanced PID Control, ISA
-2006, section 13.3).
+2006, section 13.3). Give the outer loop a setpoint weight of 0.3 or less: with b = 1 a step of its setpoint
+sends the inner one to its end.
 """
 
 from __future__ import annotations

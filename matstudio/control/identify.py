@@ -19,8 +19,8 @@ from matstudio.control.plants import Array, Complex, Plant
 from matstudio.control.relay import Experiment, Phase
 
 _HARMONICS = 4
-_PERIODS = 3
-_GRID = 60
+_PERIODS = 5
+_GRID = 40
 _LEAST_LAG = 1e-3  # of the rest
 _SLOW = 60.0  # a lag longer than so many other time scales cannot be told from an integrator, and need not be
 
@@ -46,6 +46,9 @@ def model(experiment: Experiment) -> Plant:
         errors, found = _fit(w, u, y, delays)
         at = int(np.argmin(errors))
         low, high = delays[max(0, at - 1)], delays[min(_GRID - 1, at + 1)]
+    a0, a1, a2 = found[at]
+    if a1**2 < 4 * a0 * a2:  # a process of higher order: two lags alike come nearest
+        return _alike(w, u, y, math.sqrt(a2 / a0), float(delays[at]))
     return _plant(found[at], float(delays[at]))
 
 
@@ -73,11 +76,9 @@ def _coefficients(part: Array, periods: int, output: float, setpoint: float) -> 
 def _fit(w: Array, u: Complex, y: Complex, delays: Array) -> tuple[Array, Array]:
     """Squared error, (n,), and a0, a1, a2 >= 0, (n, 3), for each of n dead times.
 
-    The three are >= 0 in the least squares over all of them, or over those that are left where one is taken as 0. The
-    harmonics count by how much of them arrives at the measurement.
+    The three are >= 0 in the least squares over all of them, or over those that are left where one is taken as 0.
     """
-    weights = np.minimum(1.0, np.abs(y) / np.abs(y[1]))
-    weights[0] = 1.0
+    weights = _weights(y)
     scale = np.array([1.0, w[1], w[1] ** 2])  # so that the three are alike
     turned = (y * weights) * np.exp(1j * w * delays[:, None])
     rows = turned[..., None] * np.stack([np.ones(len(w)), 1j * w, -(w**2)], 1) / scale
@@ -95,6 +96,29 @@ def _fit(w: Array, u: Complex, y: Complex, delays: Array) -> tuple[Array, Array]
     return errors, best / scale
 
 
+def _alike(w: Array, u: Complex, y: Complex, lag: float, delay: float) -> Plant:
+    """The best of gain e^(-delay s) / (1 + lag s)^2, looked for around a lag and a dead time."""
+    weights = _weights(y)
+    lags, delays = np.geomspace(lag / 3, 3 * lag, _GRID), np.linspace(0.0, 2 * (delay + lag), _GRID)
+    for _ in range(3):
+        model = np.exp(1j * w * delays[:, None, None]) * (1 + 1j * w * lags[:, None]) ** 2 * y * weights
+        power = np.sum(np.abs(model) ** 2, -1)
+        gains = np.sum((model.conj() * u * weights).real, -1) / power
+        errors = np.sum(np.abs(gains[..., None] * model - u * weights) ** 2, -1)
+        i, j = np.unravel_index(int(errors.argmin()), errors.shape)
+        best, at = Plant(float(1 / gains[i, j]), (float(lags[j]),) * 2, float(delays[i])), (int(i), int(j))
+        delays = np.linspace(delays[max(0, at[0] - 1)], delays[min(_GRID - 1, at[0] + 1)], _GRID)
+        lags = np.linspace(lags[max(0, at[1] - 1)], lags[min(_GRID - 1, at[1] + 1)], _GRID)
+    return best
+
+
+def _weights(y: Complex) -> Array:
+    """Of the harmonics: by how much of each arrives at the measurement; 1 of the means."""
+    weights: Array = np.minimum(1.0, np.abs(y) / np.abs(y[1]))
+    weights[0] = 1.0
+    return weights
+
+
 def _plant(a: Array, delay: float) -> Plant:
     a0, a1, a2 = (float(x) for x in a)
     if a1 <= 0:
@@ -104,7 +128,5 @@ def _plant(a: Array, delay: float) -> Plant:
         return Plant(1 / a1, (fast,) if fast > 0 else (), delay, integrating=True)
     middle, product = a1 / (2 * a0), a2 / a0
     spread = math.sqrt(max(0.0, middle**2 - product))
-    if spread == 0:
-        return Plant(1 / a0, (math.sqrt(product), math.sqrt(product)), delay)
     lags = (middle + spread, middle - spread)
     return Plant(1 / a0, lags if lags[1] > _LEAST_LAG * (lags[0] + delay) else lags[:1], delay)

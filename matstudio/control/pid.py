@@ -66,6 +66,7 @@ class State:
         y: last measurement.
         p: proportional part at the last step (for display).
         v: output asked for at the last step, before any limit.
+        grown: what the last step added to the integral, for the next.
     """
 
     integral: float = 0.0
@@ -73,6 +74,7 @@ class State:
     y: float = 0.0
     p: float = 0.0
     v: float = 0.0
+    grown: float = 0.0
 
 
 def bumpless(tuning: Tuning, r: float, y: float, u: float, feed: float = 0.0) -> State:
@@ -110,15 +112,18 @@ def step(tuning: Tuning, state: State, r: float, y: float, dt: float, feed: floa
     filtered = tuning.td / (tuning.td + tuning.n * dt)
     d = filtered * (state.derivative - tuning.gain * tuning.n * (y - state.y))
     v = p + state.integral + d + feed
-    integral = state.integral + tuning.gain * dt / tuning.ti * (r - y)
+    grown = tuning.gain * dt / tuning.ti * (r - y)
+    integral = state.integral + grown
     if not (math.isfinite(v) and math.isfinite(integral)):
         return state
-    return State(integral, d, y, p, v)
+    return State(integral, d, y, p, v, grown)
 
 
 def settle(tuning: Tuning, state: State, actual: float, dt: float) -> State:
-    """Anti-windup: the integral follows the actuator's `actual` value with the tracking time constant."""
+    """Anti-windup: the integral follows the actuator's `actual` value with the tracking time constant, and what the
+    last step added to it is taken back where that goes on in the direction in which the actuator does not follow."""
     if not (math.isfinite(actual) and math.isfinite(dt)) or dt <= 0:
         return state
     share = min(1.0, dt / tuning.tracking)
-    return replace(state, integral=state.integral + share * (actual - state.v))
+    taken = state.grown if state.grown * (state.v - actual) > 0 else 0.0
+    return replace(state, integral=state.integral - taken + share * (actual - state.v), grown=0.0)

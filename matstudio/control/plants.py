@@ -16,7 +16,7 @@ from matstudio.control.pid import Tuning
 
 Array = npt.NDArray[np.float64]
 Complex = npt.NDArray[np.complex128]
-_POINTS = 600
+_POINTS = 400
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def preview(program: Program, start: float, furnace: Furnace, setpoint: Limits, 
     notes = [
         f"segment {i + 1}: the heater is at its limit, the temperature falls behind by {lag:.0f} K"
         for i, lag in sorted(behind.items())
-        if lag > _BEHIND_K + 2 * setpoint.rate * dt
+        if lag > max(_BEHIND_K + 2 * setpoint.rate * dt, behind.get(i - 1, 0.0))
     ]
     if p.state is State.RUNNING:
         notes.append(f"segment {p.segment + 1}: holdback of {program.holdback:g} K never lets go")

@@ -81,7 +81,7 @@ class Status:
 
 NOISES = 4.0
 """Hysteresis in standard deviations of the noise."""
-_ALIKE, _FEWEST, _MOST = 0.06, 3, 14  # two periods agree within this share; so many at least, and at most
+_ALIKE, _FEWEST, _MOST = 0.06, 5, 14  # two periods agree within this share; so many at least, and at most
 _LEAST_LISTENED = 5
 
 

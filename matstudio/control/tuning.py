@@ -17,7 +17,7 @@ from matstudio.control.plants import Array, Plant, peak, peaks
 ROBUST = 1.6
 """Greatest sensitivity peak Ms that a tuning made here is to have (K. J. Åström, T. Hägglund, Advanced PID Control, ISA
 2006, section 4.6: 1.4 to 2.0 is usual)."""
-_GAINS = 60
+_GAINS = 40
 
 
 def isa(gain: float, ti: float, td: float, b: float = 1.0) -> Tuning:
@@ -126,14 +126,14 @@ def load_optimal(plant: Plant, ms: float = ROBUST, *, horizon: float | None = No
         tuning = at(times)
         return step.iae(tuning) if tuning is not None else 1e9
 
-    grid = [np.log([ti, td]) for ti in (0.15, 0.3, 0.6, 1.0, 2.0, 4.0, 8.0) for td in (0.03, 0.1, 0.2, 0.35, 0.6)]
+    grid = [np.log([ti, td]) for ti in (0.15, 0.4, 1.0, 2.5, 6.0) for td in (0.03, 0.1, 0.25, 0.5)]
     costs = [cost(x) for x in grid]
     order = np.argsort(costs)
     if costs[order[0]] >= 1e9:
         raise ValueError(f"no PID has Ms <= {ms:g} with this process")
     found = min(
         (
-            minimize(cost, grid[i], method="Nelder-Mead", options={"xatol": 0.01, "fatol": 1e-9, "maxfev": 120})
+            minimize(cost, grid[i], method="Nelder-Mead", options={"xatol": 0.01, "fatol": 1e-9, "maxfev": 70})
             for i in order[:2]
         ),
         key=lambda r: float(r.fun),

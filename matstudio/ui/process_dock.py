@@ -9,6 +9,7 @@ from matstudio.ui.live import Live
 from matstudio.ui.parts import Bar, Elided, NumberEdit, label, restyle
 from matstudio.ui.present import process
 from matstudio.ui.present.process import Process, Row, RowState
+from matstudio.ui.sequence_card import SequenceCard
 from matstudio.widgets.text import number, scaled
 
 
@@ -148,7 +149,8 @@ class ProcessView(QWidget):
         inner.addWidget(label("Advice", "name"))
         inner.addStretch(1)
         inner.addWidget(label("no policy loaded", "dim"))
-        for widget in (self._pid, self._locked, self._interlocks, advice):
+        self.sequence = SequenceCard()
+        for widget in (self._pid, self._locked, self._interlocks, self.sequence, advice):
             box.addWidget(widget)
         box.addStretch(1)
 
@@ -161,6 +163,7 @@ class ProcessView(QWidget):
             if state is not None:
                 card.show_row(state)
                 locked = state.locked
+        self.sequence.show_sequence(p.sequence)
         self._pid.set_text(p.pid)
         self._pid.setVisible(bool(p.pid))
         self._locked.set_text(locked)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from matstudio.control import gate
 from matstudio.domain.process import Limits, Mode
 from matstudio.ui.live import CLOSED, Live, Value
+from matstudio.ui.present import sequence
+from matstudio.ui.present.sequence import Sequence
 from matstudio.widgets.text import number
 
 
@@ -51,12 +53,13 @@ class RowState:
 
 @dataclass(frozen=True)
 class Process:
-    """What the dock shows: who is master, the rows by name, the PID's terms and what holds back."""
+    """What the dock shows: who is master, the rows by name, the PID's terms, what holds back, and what runs above."""
 
     master: str
     rows: Mapping[str, RowState]
     pid: str
     interlocks: str
+    sequence: Sequence
 
 
 def present(live: Live) -> Process:
@@ -64,7 +67,8 @@ def present(live: Live) -> Process:
     mode = live.mode
     master = f"{live.status.get('master', '–')} is master, mode {mode.value}" if mode else "no station"
     interlocks = "; ".join(str(i.get("reason", i)) for i in live.status.get("interlocks") or ())
-    return Process(master, {row.name: _row(live, row) for row in ROWS if live.has(row.name)}, pid(live), interlocks)
+    rows = {row.name: _row(live, row) for row in ROWS if live.has(row.name)}
+    return Process(master, rows, pid(live), interlocks, sequence.present(live))
 
 
 def _row(live: Live, row: Row) -> RowState:
@@ -105,15 +109,15 @@ def limits_text(limits: Limits | None, unit: str) -> str:
 
 
 def pid(live: Live) -> str:
-    """The terms of the PID, in % of full output; "" while its loop is open."""
+    """The terms of the PID and its feed-forward (FF), in % of full output; "" while its loop is open."""
     if not live.settable or live.mode not in CLOSED:
         return ""
     terms = live.status.get("pid") or {}
     parts = []
-    for key in ("p", "i", "d"):
+    for key, name in (("p", "P"), ("i", "I"), ("d", "D"), ("feed", "FF")):
         value = terms.get(key)
         if isinstance(value, (int, float)) and math.isfinite(value):
-            parts.append(f"{key.upper()} {number(100 * value, 1)}")
+            parts.append(f"{name} {number(100 * value, 1)}")
     if not parts:
         return ""
     saturated = ", saturated" if terms.get("saturated") else ""
