@@ -14,6 +14,8 @@ from matstudio.control.gate import wrong
 from matstudio.domain.process import Limits
 
 MOST_SEGMENTS, MOST_TIMES = 64, 1000
+MOST_STEPS = 2000
+"""Segments that a program runs through, loops counted as often as they are passed: so many can be looked at at once."""
 
 
 class Kind(StrEnum):
@@ -219,19 +221,35 @@ def _loop(p: Progress, s: Segment) -> Progress:
     return replace(p, segment=s.back_to - 1, soaked=0.0) if again else _next(p)
 
 
+def too_long(segments: tuple[Segment, ...]) -> bool:
+    """Whether they are more than 2,000 with all passes of all loops."""
+    p = Progress(State.RUNNING, 0, 0.0, 0.0, (0,) * len(segments))
+    for _ in range(MOST_STEPS):
+        if p.segment >= len(segments):
+            return False
+        s = segments[p.segment]
+        p = _loop(p, s) if s.kind is Kind.LOOP else _next(p)
+    return p.segment < len(segments)
+
+
+def left_in_segment(program: Program, progress: Progress) -> float:
+    """Seconds to the end of the present segment, where nothing holds it back."""
+    if progress.segment >= len(program.segments):
+        return 0.0
+    s = program.segments[progress.segment]
+    if s.kind is Kind.SOAK:
+        return s.time - progress.soaked
+    return abs(s.to - progress.setpoint) / s.rate if s.kind is Kind.RAMP else 0.0
+
+
 def left(program: Program, progress: Progress) -> float:
     """Seconds to the end of a program that nothing holds back from here on."""
     p, total = progress, 0.0
     while p.segment < len(program.segments):
         s = program.segments[p.segment]
-        if s.kind is Kind.LOOP:
-            p = _loop(p, s)
-        elif s.kind is Kind.SOAK:
-            total += s.time - p.soaked
-            p = _next(p)
-        else:
-            total += abs(s.to - p.setpoint) / s.rate if s.kind is Kind.RAMP else 0.0
-            p = _next(replace(p, setpoint=s.to))
+        total += left_in_segment(program, p)
+        after = p if s.kind in (Kind.SOAK, Kind.LOOP) else replace(p, setpoint=s.to)
+        p = _loop(p, s) if s.kind is Kind.LOOP else _next(after)
     return total
 
 

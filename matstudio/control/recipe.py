@@ -30,7 +30,18 @@ import math
 import tomllib
 from typing import Any
 
-from matstudio.control.program import MOST_SEGMENTS, NEEDS, End, Kind, Program, Segment, beyond, fault
+from matstudio.control.program import (
+    MOST_SEGMENTS,
+    MOST_STEPS,
+    NEEDS,
+    End,
+    Kind,
+    Program,
+    Segment,
+    beyond,
+    fault,
+    too_long,
+)
 from matstudio.domain.process import Limits
 from matstudio.domain.toml import line_of
 
@@ -109,6 +120,8 @@ class _Text:
             field, problem = fault(i, segments)
             if problem:
                 raise self.error(("segment", i, field), problem)
+        if too_long(segments):
+            raise self.error(("segment",), f"more than {MOST_STEPS} segments with all passes of the loops")
         program = Program(name, segments, holdback, End(end))
         outside = beyond(program, limits) if limits is not None else None
         if outside is not None:

@@ -28,6 +28,7 @@ class Programs:
         self._at = 0.0
         self._why = ""
         self._off = False
+        self._after = 0.0  # s, of the segments after the present one
 
     @property
     def active(self) -> bool:
@@ -110,7 +111,7 @@ class Programs:
             "setpoint": p.setpoint,
             "waiting": p.waiting,
             "elapsed": p.elapsed,
-            "left": program.left(found, p) if self.active else 0.0,
+            "left": program.left_in_segment(found, p) + self._after if self.active else 0.0,
             "end": found.end,
         }
 
@@ -128,6 +129,8 @@ class Programs:
         if self._program is None or self._progress is None:
             return
         at = self._progress.segment
+        p, now = self._progress, program.left_in_segment(self._program, self._progress)
+        self._after = program.left(self._program, p) - now
         passes = [f"pass {n + 1}" for n in self._progress.passes if n]
         text = f"segment {at + 1} of {len(self._program.segments)}: {program.describe(self._program.segments[at])}"
         self._say("station", ", ".join([text, *passes]))

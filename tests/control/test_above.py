@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matstudio.control import cascade, schedule
@@ -32,6 +32,7 @@ def test_bands_have_hysteresis():
     assert "more than 6 K" in schedule.ordered((Band(0.0, SLOW), Band(5.0, QUICK)))
 
 
+@settings(deadline=None)
 @given(st.floats(-2.9, 2.9), st.sampled_from([(0, 500.0), (1, 500.0), (1, 600.0), (2, 600.0)]))
 def test_noise_at_a_border_changes_no_band(noise, at):
     present, border = at
@@ -112,6 +113,7 @@ def test_cascade_holds_its_specimen_and_does_not_wind_up():
     assert rows[-1][0] == pytest.approx(650.0, abs=0.5)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(*[st.floats() for _ in range(4)]), max_size=30))
 def test_cascade_is_never_poisoned(steps):
     state = cascade.close(BOTH, cascade.begin(BOTH, 600.0, 600.0, 0.3), 600.0, 600.0)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matstudio.control import pid
@@ -59,6 +59,7 @@ def test_ten_minutes_at_the_limit_leave_no_overshoot():
     assert temperature[3000:].min() > 500.0 - 0.05 * 125.0
 
 
+@settings(deadline=None)
 @given(st.floats(0.001, 1), st.floats(1, 100), st.floats(0, 10), st.floats(300, 800))
 def test_another_tuning_is_bumpless(gain, ti, td, y):
     state = pid.bumpless(TUNING, 600.0, y, 0.4, 0.1)

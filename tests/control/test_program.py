@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matstudio.control import program, recipe
@@ -77,6 +77,7 @@ def test_pause_resume_skip_stop():
     assert all(State.DONE not in row and State.STOPPED not in row for row in program.TABLE.values())
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.one_of(
@@ -150,6 +151,16 @@ def test_messages_name_line_and_key(old, new, message):
     assert str(told.value) == f"a.toml: {message}"
 
 
+def test_loops_in_loops_have_an_end():
+    """2 x 1000 x 1000 ... passes are refused, and soon; ramps that take no time hold up nothing."""
+    deep = "".join(f'[[segment]]\nkind = "loop"\nback_to = 1\ntimes = {n}\n' for n in (1000, 1000, 1000, 1000))
+    with pytest.raises(RecipeError, match="more than 2000 segments"):
+        parse('[[segment]]\nkind = "soak"\ntime = 1.0\n' + deep)
+    idle = Program("x", (Segment(Kind.RAMP, to=300.0, rate=1.0), Segment(Kind.LOOP, back_to=1, times=900)))
+    assert program.advance(idle, program.begin(idle, 300.0), 0.2, 300.0).state is State.DONE
+
+
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_no_text_does_more_than_be_refused(text):
     lines = []

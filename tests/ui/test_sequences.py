@@ -77,7 +77,7 @@ def test_what_makes_no_sense_is_shown_as_little(live: Live, junk):
 def test_what_an_auto_tune_found(live: Live):
     told(live, autotune=DONE)
     found = autotune.present(live)
-    assert found.model == "Found: 650 K at full power, dead time 2.1 s, lag 60 and 1.50 s"
+    assert found.model == "Found: 650 K at full power, dead time 2.10 s, lag 60 and 1.50 s"
     now, new = found.choices
     assert now.cells[:5] == ("now", "0.01500", "61.5", "1.46", "1.35")
     assert new.cells[0] == "proposed, SIMC"

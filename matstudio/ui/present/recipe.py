@@ -7,7 +7,19 @@ from dataclasses import dataclass
 
 from matstudio.control.observer import Furnace
 from matstudio.control.preview import Preview, preview
-from matstudio.control.program import MOST_SEGMENTS, NEEDS, End, Kind, Program, Segment, beyond, duration, fault
+from matstudio.control.program import (
+    MOST_SEGMENTS,
+    MOST_STEPS,
+    NEEDS,
+    End,
+    Kind,
+    Program,
+    Segment,
+    beyond,
+    duration,
+    fault,
+    too_long,
+)
 from matstudio.domain.process import Limits
 from matstudio.ui.live import Live
 from matstudio.widgets.text import duration as time_text
@@ -67,6 +79,8 @@ def program(given: Draft, limits: Limits | None) -> Program:
         field, problem = fault(i, segments)
         if problem:
             raise ValueError(f"segment {i + 1}: {_title(field)}: {problem}")
+    if too_long(segments):
+        raise ValueError(f"more than {MOST_STEPS} segments with all passes of the loops")
     made = Program(name, segments, holdback, given.end)
     outside = beyond(made, limits) if limits is not None else None
     if outside is not None:
