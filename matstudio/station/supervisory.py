@@ -23,6 +23,7 @@ from matstudio.station.loop import Loop, tuning
 from matstudio.station.programs import Programs
 
 Note = Callable[..., None]
+_LONGEST_TI_S = 1e5
 
 
 @dataclass(frozen=True)
@@ -189,14 +190,16 @@ class Supervisory:
                 raise CommandError(f"autotune: no action {action!r}: start, abort")
 
     def _tune(self, who: str, gain: float, ti: float, td: float, why: str = "") -> None:
-        self._ready(who)
+        heater = self._ready(who).limits["heater"]
         source, old = f"operator:{who}", self.loop.tuning
         if self._autotune.running:
             raise self._refused(source, "an auto-tune runs: abort it first")
         gain, ti, td = float(gain), float(ti), float(td)
         try:
-            if ti <= 0 or td < 0:
-                raise ValueError(f"PID tuning: ti {ti:g} must be > 0 and td {td:g} >= 0")
+            if not 0 <= td <= ti <= _LONGEST_TI_S or ti == 0:
+                raise ValueError(f"PID tuning: 0 <= td {td:g} <= ti {ti:g} <= {_LONGEST_TI_S:g} s must hold")
+            if abs(gain) > heater.high - heater.low:
+                raise ValueError(f"PID tuning: gain {gain:g} is more than the whole output for 1 K")
             new = Tuning(gain, ti, td, tracking(ti, td), max(0.0, 1 - td / ti), old.n)
         except ValueError as error:
             raise self._refused(source, str(error)) from None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QHBoxLayout, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from matstudio.ui.live import Live
 from matstudio.ui.parts import label
@@ -72,12 +72,16 @@ class AutotuneDialog(QDialog):
         self._plot.set_axes("time", "s", "deviation", "K")
         self._plot.setMinimumHeight(11 * self.fontMetrics().height())
         self._use, close = QPushButton("Use the selected settings"), QPushButton("Close")
+        self._copy = QPushButton("Copy as [pid]")
+        self._copy.setToolTip("The lines for limits.toml, which keeps them for later runs")
+        self._copy.clicked.connect(self._to_clipboard)
         self._use.clicked.connect(self._apply)
         close.clicked.connect(self.reject)
         end = QHBoxLayout()
         end.addStretch(1)
-        for button in (self._start, self._abort, self._use, close):
+        for button in (self._start, self._abort, self._use, self._copy, close):
             button.setAutoDefault(False)
+        end.addWidget(self._copy)
         end.addWidget(self._use)
         end.addWidget(close)
         box = QVBoxLayout(self)
@@ -112,7 +116,7 @@ class AutotuneDialog(QDialog):
         if [c.cells for c in new.choices] == before:
             return
         self._table.set_rows([c.cells for c in new.choices])
-        for widget in (self._model, self._rows, self._legend, self._plot, self._use):
+        for widget in (self._model, self._rows, self._legend, self._plot, self._copy, self._use):
             widget.setVisible(bool(new.choices))
         for i, (role, width, _) in enumerate(LINES):
             name = f"choice {i}"
@@ -132,12 +136,22 @@ class AutotuneDialog(QDialog):
         self._send("autotune", action="start", amplitude=self._amplitude.value() / 100)
 
     def _allow(self) -> None:
-        self._use.setEnabled(self._rows.currentIndex().row() > 0)
+        c = self._chosen()
+        self._copy.setEnabled(c is not None)
+        self._use.setEnabled(c is not None and c.rule != "now")
+
+    def _chosen(self) -> autotune.Choice | None:
+        row = self._rows.currentIndex().row()
+        return self._found.choices[row] if self._found and 0 <= row < len(self._found.choices) else None
+
+    def _to_clipboard(self) -> None:
+        c = self._chosen()
+        if c is not None:
+            QApplication.clipboard().setText(autotune.as_toml(c))
 
     def _apply(self) -> None:
-        row = self._rows.currentIndex().row()
-        if self._found is None or not 0 < row < len(self._found.choices):
+        c = self._chosen()
+        if c is None or c.rule == "now":
             return
-        c = self._found.choices[row]
         self._send("tune", gain=c.gain, ti=c.ti, td=c.td, why=f"auto-tune, {c.rule}")
         self.accept()

@@ -241,7 +241,14 @@ def test_no_room_to_swing(bench):
 
 @pytest.mark.parametrize(
     ("gain", "ti", "td", "message"),
-    [(0.0, 1, 1, "gain must not be 0"), (float("nan"), 1, 1, "PID"), (0.1, -1, 1, "ti -1"), (-0.1, 9, 1, "sense")],
+    [
+        (0.0, 1, 1, "gain must not be 0"),
+        (float("nan"), 1, 1, "PID"),
+        (0.1, -1, 1, "ti -1"),
+        (0.1, 5, 9, "td 9"),
+        (-0.1, 9, 1, "sense"),
+        (1e300, 9, 1, "the whole output for 1 K"),
+    ],
 )
 def test_wrong_tunings_are_refused(bench, gain, ti, td, message):
     before = bench.station.status()["pid"]

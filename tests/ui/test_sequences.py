@@ -7,9 +7,10 @@ import math
 import pytest
 from fake_run import FURNACE, LIMITS, FakeRun
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog
+from PySide6.QtWidgets import QApplication, QDialog
 
 from matstudio.bus.rundir import Run
+from matstudio.control.limits import load_settings
 from matstudio.control.program import End, Kind
 from matstudio.control.recipe import parse
 from matstudio.domain.device import Description
@@ -172,7 +173,7 @@ def test_the_card_sends_what_its_buttons_say(window: MainWindow, fake: FakeRun, 
     qtbot.waitUntil(lambda: [f["action"] for f in sent(fake, "program")] == ["pause"], timeout=3000)
 
 
-def test_settings_are_applied_only_when_they_are_chosen(window: MainWindow, fake: FakeRun, qtbot):
+def test_settings_are_applied_only_when_they_are_chosen(window: MainWindow, fake: FakeRun, qtbot, tmp_path):
     shown = dialog(window, AutotuneDialog, qtbot)
     qtbot.waitUntil(lambda: shown._start.isEnabled(), timeout=5000)
     qtbot.mouseClick(shown._start, Qt.MouseButton.LeftButton)
@@ -184,6 +185,11 @@ def test_settings_are_applied_only_when_they_are_chosen(window: MainWindow, fake
     qtbot.waitUntil(lambda: shown._use.isVisible() and shown._use.isEnabled(), timeout=3000)
     assert [row[0] for row in shown._table.rows()] == ["now", "proposed, SIMC"]
     assert not sent(fake, "tune")
+    qtbot.mouseClick(shown._copy, Qt.MouseButton.LeftButton)
+    (tmp_path / "limits.toml").write_text(QApplication.clipboard().text())
+    kept = load_settings(tmp_path / "limits.toml").pid
+    assert kept is not None
+    assert (kept.gain, kept.ti) == (0.022, 19.0)
     qtbot.mouseClick(shown._use, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: bool(sent(fake, "tune")), timeout=3000)
     (fields,) = sent(fake, "tune")

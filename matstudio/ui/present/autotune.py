@@ -90,6 +90,12 @@ def found(a: Mapping[str, Any]) -> tuple[str, tuple[Choice, ...]]:
     return text, choices
 
 
+def as_toml(c: Choice) -> str:
+    """The table `[pid]` of limits.toml for these settings."""
+    b = max(0.0, 1 - c.td / c.ti)
+    return f"[pid]\ngain = {c.gain:.5g}\nti = {c.ti:.4g}\ntd = {c.td:.4g}\nb = {b:.4g}\n"
+
+
 def _choice(row: Mapping[str, Any], plant: Plant, horizon: float) -> Choice:
     gain, ti, td, ms = (float(row[k]) for k in ("gain", "ti", "td", "ms"))
     t, y = after_load(plant, Tuning(gain, ti, td, tracking(ti, td)), LOAD, horizon)
