@@ -108,8 +108,8 @@ def overshoot(plant: Plant, tuning: Tuning, *, saturated: bool) -> float:
 
 def relay_tuned(plant: Plant) -> Tuning:
     """SIMC on the model of a relay experiment on the plant, as quick as Ms <= 1.6 on that model allows."""
-    h = _step(plant, 0.01 * min((*plant.lags, plant.delay) if plant.delay > 0 else plant.lags))
-    experiment = Experiment(Plan(0.1, 0.06, 1e6, listen_s=10 * h, limit_s=1e6), 0.0, 0.0)
+    h = _step(plant, 0.02 * min((*plant.lags, plant.delay) if plant.delay > 0 else plant.lags))
+    experiment = Experiment(Plan(0.1, 0.06, 1.0, listen_s=10 * h, limit_s=1e6), 0.0, 0.0)
     plant_now, y, u, t = Sampled(plant, h), 0.0, 0.0, 0.0
     while not experiment.over:
         u = experiment.sample(t, u, y)

@@ -12,6 +12,7 @@ integrator. Quick: some milliseconds, numpy alone.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 
@@ -21,7 +22,9 @@ from matstudio.control.relay import Experiment, Phase
 _HARMONICS = 4
 _PERIODS = 5
 _GRID = 40
-_LEAST_LAG = 1e-3  # of the rest
+_LEAST_LAG = 1e-2  # of the rest
+_LONGEST_DELAY = 0.6  # of a period
+_ALIKE = 0.1
 _SLOW = 60.0  # a lag longer than so many other time scales cannot be told from an integrator, and need not be
 
 
@@ -37,10 +40,10 @@ def model(experiment: Experiment) -> Plant:
     """
     if experiment.status.phase is not Phase.DONE:
         raise NoModel("the experiment is not done")
-    rises = experiment.rises[-1 - min(_PERIODS, len(experiment.rises) - 1) :]
+    rises = _alike_periods(experiment)
     part = np.array(experiment.samples[rises[0] : rises[-1] + 1])
     w, u, y = _coefficients(part, len(rises) - 1, experiment.output, experiment.setpoint)
-    low, high = 0.0, 0.6 * 2 * math.pi / w[1]
+    low, high = 0.0, _LONGEST_DELAY * 2 * math.pi / w[1]
     for _ in range(3):
         delays = np.linspace(low, high, _GRID)
         errors, found = _fit(w, u, y, delays)
@@ -48,8 +51,22 @@ def model(experiment: Experiment) -> Plant:
         low, high = delays[max(0, at - 1)], delays[min(_GRID - 1, at + 1)]
     a0, a1, a2 = found[at]
     if a1**2 < 4 * a0 * a2:  # a process of higher order: two lags alike come nearest
-        return _alike(w, u, y, math.sqrt(a2 / a0), float(delays[at]))
+        return _two_alike(w, u, y, math.sqrt(a2 / a0))
     return _plant(found[at], float(delays[at]))
+
+
+def _alike_periods(experiment: Experiment) -> list[int]:
+    """The samples at which the last periods begin that are alike in length and size, and where the last one ends."""
+    facts = []
+    for a, b in pairwise(experiment.rises):
+        part = [y for _, _, y in experiment.samples[a:b]]
+        facts.append((experiment.samples[b][0] - experiment.samples[a][0], max(part) - min(part)))
+    n = 1
+    while n < min(_PERIODS, len(facts)):
+        if any(abs(x - last) > _ALIKE * last for x, last in zip(facts[-1 - n], facts[-1], strict=True)) and n >= 2:
+            break
+        n += 1
+    return experiment.rises[-1 - n :]
 
 
 def _coefficients(part: Array, periods: int, output: float, setpoint: float) -> tuple[Array, Complex, Complex]:
@@ -96,10 +113,10 @@ def _fit(w: Array, u: Complex, y: Complex, delays: Array) -> tuple[Array, Array]
     return errors, best / scale
 
 
-def _alike(w: Array, u: Complex, y: Complex, lag: float, delay: float) -> Plant:
-    """The best of gain e^(-delay s) / (1 + lag s)^2, looked for around a lag and a dead time."""
+def _two_alike(w: Array, u: Complex, y: Complex, lag: float) -> Plant:
+    """The best of gain e^(-delay s) / (1 + lag s)^2, looked for around a lag."""
     weights = _weights(y)
-    lags, delays = np.geomspace(lag / 3, 3 * lag, _GRID), np.linspace(0.0, 2 * (delay + lag), _GRID)
+    lags, delays = np.geomspace(lag / 3, 3 * lag, _GRID), np.linspace(0.0, _LONGEST_DELAY * 2 * math.pi / w[1], _GRID)
     for _ in range(3):
         model = np.exp(1j * w * delays[:, None, None]) * (1 + 1j * w * lags[:, None]) ** 2 * y * weights
         power = np.sum(np.abs(model) ** 2, -1)

@@ -83,6 +83,7 @@ NOISES = 4.0
 """Hysteresis in standard deviations of the noise."""
 _ALIKE, _FEWEST, _MOST = 0.06, 5, 14  # two periods agree within this share; so many at least, and at most
 _LEAST_LISTENED = 5
+_FLOOR, _KICK = 0.002, 0.02  # of `most`: least hysteresis, and the first rise, so that no chatter passes for a cycle
 
 
 class Experiment:
@@ -136,6 +137,10 @@ class Experiment:
             return self.output
         return self.output + self.plan.up if self._high else self.output - self.plan.down
 
+    @property
+    def _first(self) -> float:
+        return max(self.hysteresis, _KICK * self.plan.most)
+
     def _step(self, event: Event, why: str = "") -> None:
         new = TABLE.get((self._phase, event))
         if new is not None:
@@ -147,7 +152,7 @@ class Experiment:
         if t - first < self.plan.listen_s or (len(self._heard) < _LEAST_LISTENED and self.plan.listen_s > 0):
             return
         noise, drift = _noise(self._heard)
-        self.hysteresis = max(self.plan.least, NOISES * noise)
+        self.hysteresis = max(self.plan.least, NOISES * noise, _FLOOR * self.plan.most)
         if abs(drift) * self.plan.listen_s > self.hysteresis + 2 * noise + 0.02 * self.plan.most:
             self.abort(f"not steady: it drifts by {drift:.3g} per s")
         elif abs(y - self.setpoint) > self.hysteresis + 0.1 * self.plan.most:
@@ -169,7 +174,7 @@ class Experiment:
             self.abort(f"more than {self.plan.most:g} away from its setpoint")
         elif t - self.samples[0][0] > self.plan.limit_s:
             self.abort(f"no limit cycle within {self.plan.limit_s:g} s")
-        elif self._high and y > self.setpoint + self.hysteresis:
+        elif self._high and y > self.setpoint + (self.hysteresis if self.rises else self._first):
             self._high = False
         elif not self._high and y < self.setpoint - self.hysteresis:
             self._high = True

@@ -32,6 +32,11 @@ def test_relay_tuning_is_robust_on_every_plant(id):
     assert peak(plant, relay_tuned(plant)) <= 1.7
 
 
+@pytest.mark.parametrize("lags", [(1.0,) * 3, (1.0,) * 6, (1.0, 0.5, 0.2), (10.0, 1.0, 1.0, 0.3)])
+def test_relay_tuning_is_robust_on_processes_that_no_model_fits(lags):
+    assert 1.3 < peak(Plant(2.0, lags, 0.0), relay_tuned(Plant(2.0, lags, 0.0))) <= 1.7
+
+
 def test_a_lag_with_dead_time_is_found_exactly():
     found = model(run(Plant(400.0, (20.0,), 8.0), Plan(0.1, 0.06, 100.0)))
     assert not found.integrating
