@@ -26,7 +26,7 @@ Number = (int, float)
 LONGEST_NAME, LONGEST_TEXT, _LONGEST_LINE = 100, 4096, 500  # characters
 _LONGEST_COMMAND = 2**20  # bytes
 _TELL_EVERY_S = 10.0  # a log is not filled by who sends nonsense
-_TEXTS = ("path", "text", "why", "reason")
+_TEXTS = ("path", "text", "why", "reason", "recipe")
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,11 @@ COMMANDS: dict[str, Command] = {
     "beam": Command({"who": str, "on": bool}, (STATION,)),
     "confirm": Command({"who": str, "digest": str}, (STATION,)),
     "remote": Command({"who": str, "allow": bool}, (STATION,)),
+    "program": Command({"who": str, "action": str, "recipe": str}, (STATION,), optional=("recipe",)),
+    "autotune": Command({"who": str, "action": str, "amplitude": Number}, (STATION,), optional=("amplitude",)),
+    "tune": Command(
+        {"who": str, "gain": Number, "ti": Number, "td": Number, "why": str}, (STATION,), optional=("why",)
+    ),
     "acknowledge": Command({"who": str, "alarm": str}, (STATION,)),
     "shelve": Command({"who": str, "alarm": str, "minutes": Number, "reason": str}, (STATION,)),
     "unshelve": Command({"who": str, "alarm": str}, (STATION,)),

@@ -59,7 +59,12 @@ class Audit(TypedDict):
     hash: str
 
 
-class Status(TypedDict):
+class _Above(TypedDict, total=False):
+    program: Mapping[str, Any]
+    autotune: Mapping[str, Any]
+
+
+class Status(_Above):
     """The station's state."""
 
     t: Time

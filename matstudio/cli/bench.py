@@ -13,6 +13,7 @@ from matstudio.modalities.base import load
 
 BENCHES = {
     "twin": "matstudio.bench.twin:bench",
+    "control": "matstudio.bench.control:bench",
     "batch": "matstudio.bench.batch:bench",
     "image": "matstudio.bench.image:bench",
     "reconstruction": "matstudio.bench.reconstruction:bench",

@@ -25,6 +25,11 @@ tracking = 9.5                  # s
 b = 1.0                         # setpoint weight
 n = 10.0                        # derivative filter
 
+[[pid.band]]                    # another tuning from a measured temperature on; any number, by rising border
+above = 600.0                   # K
+gain = 0.012                    # and so on, as in [pid]
+ti = 70.0
+
 A file that cannot be used stops nothing but the driving: see `settings_or_fault`.
 """
 
@@ -43,10 +48,12 @@ from matstudio.bus.textfile import config_folder, read_small
 from matstudio.control.dose import DoseLimits
 from matstudio.control.gate import Interlock
 from matstudio.control.pid import Tuning
+from matstudio.control.schedule import Band, ordered
 from matstudio.domain.process import Limits
 from matstudio.domain.toml import line_of
 
 VERSION = 1
+Keys = tuple[str | int, ...]
 DEFAULT_LIMITS: Mapping[str, Limits] = {
     "temperature": Limits(250.0, 860.0, 5.0),
     "heater": Limits(0.0, 1.0, 0.5),
@@ -68,6 +75,7 @@ class Settings:
         limits: of each actuator and controlled value; the gate uses what satisfies these and the device's own.
         interlocks: see `Interlock`.
         pid: tuning of the temperature loop, or None: lambda tuning from the device's furnace.
+        bands: gain schedule, `pid` first; () where there is one tuning for all temperatures.
         source: the file they came from, or "built in".
         dose: that the specimen bears; its interlocks are among `interlocks`.
         fault: why the file could not be used, one line; while it is not "", nothing is driven.
@@ -79,6 +87,7 @@ class Settings:
     source: str = "built in"
     fault: str = ""
     dose: DoseLimits = field(default_factory=DoseLimits)
+    bands: tuple[Band, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -87,6 +96,7 @@ class Settings:
             "limits": {k: [v.low, v.high, str(v.rate)] for k, v in self.limits.items()},
             "interlocks": [asdict(i) for i in self.interlocks],
             "pid": asdict(self.pid) if self.pid else None,
+            "bands": [asdict(b) for b in self.bands],
         }
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
@@ -135,11 +145,12 @@ class _File:
     path: Path
     text: str
 
-    def error(self, keys: tuple[str, ...], problem: str) -> SettingsError:
-        line = f"{self.path}: line {line_of(self.text, keys)}: {'.'.join(keys)}: {problem}"
+    def error(self, keys: Keys, problem: str) -> SettingsError:
+        name = ".".join(str(key + 1) if isinstance(key, int) else key for key in keys)
+        line = f"{self.path}: line {line_of(self.text, keys)}: {name}: {problem}"
         return SettingsError(" ".join(line.split()))
 
-    def table(self, value: Any, keys: tuple[str, ...], known: tuple[str, ...] | None = None) -> dict[str, Any]:
+    def table(self, value: Any, keys: Keys, known: tuple[str, ...] | None = None) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise self.error(keys, "must be a table")
         for key in value:
@@ -147,7 +158,7 @@ class _File:
                 raise self.error((*keys, key), f"unknown key; known: {', '.join(known)}")
         return value
 
-    def number(self, table: dict[str, Any], key: str, keys: tuple[str, ...], default: float) -> float:
+    def number(self, table: dict[str, Any], key: str, keys: Keys, default: float) -> float:
         value = table.get(key, default)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise self.error((*keys, key), f"must be a number, not {value!r}")
@@ -170,10 +181,10 @@ class _File:
         interlocks = {i.name: i for i in DEFAULT_INTERLOCKS}
         for name, value in self.table(body.get("interlocks", {}), ("interlocks",)).items():
             interlocks[name] = self._interlock(value, name, interlocks.get(name))
-        pid = self._pid(body["pid"]) if "pid" in body else None
+        pid, bands = self._pid(body["pid"]) if "pid" in body else (None, ())
         dose = self._dose(body["dose"]) if "dose" in body else DoseLimits()
         held = (*interlocks.values(), *dose.interlocks())
-        return Settings(limits, held, pid, str(self.path), dose=dose)
+        return Settings(limits, held, pid, str(self.path), dose=dose, bands=bands)
 
     def _dose(self, value: Any) -> DoseLimits:
         keys = ("dose",)
@@ -212,9 +223,28 @@ class _File:
         except ValueError as error:
             raise self.error((*keys, "release" if "release" in table else "above"), str(error)) from None
 
-    def _pid(self, value: Any) -> Tuning:
-        keys = ("pid",)
-        table = self.table(value, keys, ("gain", "ti", "td", "tracking", "b", "n"))
+    def _pid(self, value: Any) -> tuple[Tuning, tuple[Band, ...]]:
+        base = self._tuning(value, ("pid",), ("band",))
+        given = value.get("band", [])
+        if not isinstance(given, list):
+            raise self.error(("pid", "band"), "must be [[pid.band]] tables")
+        bands = [Band(0.0, base)]
+        for i, table in enumerate(given):
+            keys = ("pid", "band", i)
+            tuning = self._tuning(table, keys, ("above",))
+            if "above" not in table:
+                raise self.error(keys, "above is missing")
+            try:
+                bands.append(Band(self.number(table, "above", keys, 0.0), tuning))
+                problem = ordered(bands)
+            except ValueError as error:
+                problem = str(error)
+            if problem:
+                raise self.error((*keys, "above"), problem)
+        return base, tuple(bands) if given else ()
+
+    def _tuning(self, value: Any, keys: Keys, more: tuple[str, ...]) -> Tuning:
+        table = self.table(value, keys, ("gain", "ti", "td", "tracking", "b", "n", *more))
         for key in ("gain", "ti"):
             if key not in table:
                 raise self.error(keys, f"{key} is missing")

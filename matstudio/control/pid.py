@@ -1,6 +1,6 @@
 """PID in ISA form with filtered derivative on measurement, setpoint weight and back-calculation. Pure functions.
 
-    u = K [ (b r - y) + (1/Ti) ∫ (r - y) dt - Td d(y_f)/dt ],   y_f = y / (1 + s Td/N)
+    u = K [ (b r - y) + (1/Ti) ∫ (r - y) dt - Td d(y_f)/dt ] + u_ff,   y_f = y / (1 + s Td/N)
 
 Discretised with backward differences for the derivative and forward differences for the integral, and with tracking of
 the actual actuator value: K. J. Åström, T. Hägglund, PID Controllers: Theory, Design and Tuning, 2nd ed. (ISA, 1995),
@@ -66,6 +66,7 @@ class State:
         y: last measurement.
         p: proportional part at the last step (for display).
         v: output asked for at the last step, before any limit.
+        grown: what the last step added to the integral, for the next.
     """
 
     integral: float = 0.0
@@ -73,41 +74,56 @@ class State:
     y: float = 0.0
     p: float = 0.0
     v: float = 0.0
+    grown: float = 0.0
 
 
-def bumpless(tuning: Tuning, r: float, y: float, u: float) -> State:
-    """The state from which the next output is `u`, whatever the error: taking over from MANUAL or another loop.
+def bumpless(tuning: Tuning, r: float, y: float, u: float, feed: float = 0.0) -> State:
+    """The state from which the next output is `u`, whatever the error: taking over from MANUAL or another loop. `feed`
+    is the feed-forward of then.
 
     Raises:
         ValueError: for numbers that are not finite.
     """
-    if not all(math.isfinite(x) for x in (r, y, u)):
+    if not all(math.isfinite(x) for x in (r, y, u, feed)):
         raise ValueError(f"PID: cannot start from r={r}, y={y}, u={u}")
     p = tuning.gain * (tuning.b * r - y)
-    return State(u - p, 0.0, y, p, u)
+    return State(u - p - feed, 0.0, y, p, u)
 
 
-def step(tuning: Tuning, state: State, r: float, y: float, dt: float) -> State:
-    """One step with setpoint `r`, measurement `y` (K) and `dt` seconds since the last; the wish is `State.v`.
+def retune(old: Tuning, new: Tuning, state: State, r: float) -> State:
+    """The state with which `new` goes on where `old` was, bumpless, at the setpoint `r`: what the proportional and the
+    derivative part change, the integral part takes back."""
+    p = new.gain * (new.b * r - state.y)
+    d = state.derivative * (new.gain * new.td) / (old.gain * old.td) if old.td > 0 else 0.0
+    integral = state.integral + state.p - p + state.derivative - d
+    return State(integral, d, state.y, p, state.v) if math.isfinite(integral) else state
+
+
+def step(tuning: Tuning, state: State, r: float, y: float, dt: float, feed: float = 0.0) -> State:
+    """One step with setpoint `r`, measurement `y` (K) and `dt` seconds since the last; the wish is `State.v`. `feed` is
+    the feed-forward, added to it.
 
     Call `settle` after it with what the actuator really got. Numbers that are not finite, or dt <= 0, leave the state
     as it is: a bad reading never poisons the integral.
     """
-    if not all(math.isfinite(x) for x in (r, y, dt)) or dt <= 0:
+    if not all(math.isfinite(x) for x in (r, y, dt, feed)) or dt <= 0:
         return state
     p = tuning.gain * (tuning.b * r - y)
     filtered = tuning.td / (tuning.td + tuning.n * dt)
     d = filtered * (state.derivative - tuning.gain * tuning.n * (y - state.y))
-    v = p + state.integral + d
-    integral = state.integral + tuning.gain * dt / tuning.ti * (r - y)
+    v = p + state.integral + d + feed
+    grown = tuning.gain * dt / tuning.ti * (r - y)
+    integral = state.integral + grown
     if not (math.isfinite(v) and math.isfinite(integral)):
         return state
-    return State(integral, d, y, p, v)
+    return State(integral, d, y, p, v, grown)
 
 
 def settle(tuning: Tuning, state: State, actual: float, dt: float) -> State:
-    """Anti-windup: the integral follows the actuator's `actual` value with the tracking time constant."""
+    """Anti-windup: the integral follows the actuator's `actual` value with the tracking time constant, and what the
+    last step added to it is taken back where that goes on in the direction in which the actuator does not follow."""
     if not (math.isfinite(actual) and math.isfinite(dt)) or dt <= 0:
         return state
     share = min(1.0, dt / tuning.tracking)
-    return replace(state, integral=state.integral + share * (actual - state.v))
+    taken = state.grown if state.grown * (state.v - actual) > 0 else 0.0
+    return replace(state, integral=state.integral - taken + share * (actual - state.v), grown=0.0)

@@ -24,8 +24,8 @@ from matstudio.station.clients import Clients
 from matstudio.station.commands import Commands
 from matstudio.station.field import BEAM, Field
 from matstudio.station.log import Log
-from matstudio.station.loop import Loop, tuning
 from matstudio.station.outputs import HEATER, Outputs
+from matstudio.station.supervisory import Situation, Supervisory
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class Station(Commands):
         self._description: Description | None = None
         self._who_is_it: object = None
         self._out = Outputs(device, settings, self.note, self._speed)
-        self._loop = Loop(settings.pid or tuning(PERIOD_S))
+        self._above = Supervisory(self.note, settings, PERIOD_S, self._situation, self._clients.heard)
         self._monitor = sensor.SensorMonitor(-math.inf, math.inf, None, self._max_age)
         self._readings: dict[str, Reading] = {}
         self._judged = sensor.Judgement(sensor.Fault.MISSING, "no device yet")
@@ -113,6 +113,8 @@ class Station(Commands):
         self._out.look(self._readings)
         self._blank()
         self._drive(now)
+        if self._above.ended():
+            self._event(Event.WANT_OFF, "station", "the program is done")
         self._watch_alarms(now)
 
     def watch(self) -> None:
@@ -169,6 +171,11 @@ class Station(Commands):
             return float(silence) * self._speed
         return now - max((r.t for r in self._readings.values() if math.isfinite(r.t)), default=-math.inf)
 
+    def _situation(self) -> Situation:
+        output = self._out.present(HEATER) if HEATER in self._out.actuators else math.nan
+        trouble = self._judged.text if self._judged.fault else ""
+        return Situation(self.clock.now(), self.mode, self._readings.get(SENSOR), output, self._out.limits, trouble)
+
     def device_refused(self, text: str) -> None:
         """The device answered a write with a refusal, later than at once. One that repeats is noted every 10 s."""
         now = self.clock.now()
@@ -190,18 +197,19 @@ class Station(Commands):
         unit, low, high = description.readings.get(SENSOR, ("K", -math.inf, math.inf))
         self.field.adopt(description)
         self._monitor = sensor.SensorMonitor(low, high, furnace, self.field.max_age(SENSOR, self._max_age), unit)
-        old, self._loop = self._loop.tuning, Loop(self.settings.pid or tuning(PERIOD_S, furnace))
+        old = self._above.loop.tuning
         self._out.adopt(description, SENSOR, now)
+        self._above.adopt(description.name, furnace, self._out.limits)
         self.note(
             "device",
             "station",
             f"{description.name} ({description.kind}) {'reached' if first else 'reached again'}",
             limits={k: [v.low, v.high, v.rate] for k, v in self._out.limits.items()},
-            pid=asdict(self._loop.tuning),
+            pid=asdict(self._above.loop.tuning),
         )
-        if self._loop.tuning != old:
+        if self._above.loop.tuning != old:
             why = self.settings.source if self.settings.pid else f"from the furnace that {description.name} describes"
-            facts = {"old": asdict(old), "new": asdict(self._loop.tuning), "why": why}
+            facts = {"old": asdict(old), "new": asdict(self._above.loop.tuning), "why": why}
             self.note("tuning", "station", "the temperature loop's tuning", **facts)
         if not first:
             self._tell("restart.device", f"{description.name} was started again", Priority.MEDIUM)
@@ -242,10 +250,11 @@ class Station(Commands):
         if new is Mode.SAFE:
             self._out.make_safe(now)
         self.note("mode", who, f"{old} -> {new}: {why}", old=old, new=new, why=why)
+        self._above.entered(new, why)
         if new in modes.CLOSED:
             self._close_loop(new, old, now)
         else:
-            self._loop.open()
+            self._above.loop.open()
             # MANUAL is bumpless: everything stays where it is
             self._targets = self._present() if new is Mode.MANUAL else {}
         self._drive(now)
@@ -259,9 +268,9 @@ class Station(Commands):
         reading, limits = self._readings[SENSOR], self._out.limits[SENSOR]
         measured = min(max(reading.value, limits.low), limits.high)
         if old not in modes.CLOSED:
-            self._loop.close(measured, reading.value, reading.t, self._out.present(HEATER), now)
+            self._above.loop.close(measured, reading.value, reading.t, self._out.present(HEATER), now)
         if new is Mode.HOLD:
-            self._targets = self._present() | {SENSOR: self._loop.setpoint or measured}
+            self._targets = self._present() | {SENSOR: self._above.loop.setpoint or measured}
         self._targets.pop(HEATER, None)
         self._targets.setdefault(SENSOR, measured)
 
@@ -278,31 +287,32 @@ class Station(Commands):
         """Move every actuator toward what the mode wants, through the gate."""
         if self.mode is Mode.SAFE:
             self._out.make_safe(now)
-        if self._loop.setpoint is not None:
-            self._follow(self._loop.setpoint, now)
+        if self._above.loop.setpoint is not None:
+            self._follow(self._above.loop.setpoint, now)
         for actuator in self._out.actuators.values():
             name, source = actuator.name, gate.master(self.mode, actuator.name)
             value = actuator.safe if source == "station" else self._targets.get(name)
             if source == "pid":
                 limits = self._out.limits[name]
-                value = min(max(self._loop.state.v, limits.low), limits.high)
+                value = min(max(self._above.output(), limits.low), limits.high)
             if value is None:
                 continue
             refused = self._out.move(Setpoint(name, value, actuator.unit, source, now), self.mode, now)
             if refused:
                 self._targets.pop(name, None)
                 self.note("refused", source, refused, name=name, value=value)
-        if self._loop.setpoint is not None:
-            self._loop.settle(self._out.present(HEATER))
+        if self._above.loop.setpoint is not None:
+            self._above.settle(self._out.present(HEATER))
 
     def _follow(self, setpoint: float, now: float) -> None:
         """Move the loop's setpoint along its ramp, and step the PID if there is a new sample that is good."""
         if self.mode is not Mode.HOLD:
+            self._targets[SENSOR] = self._above.wanted(self._targets[SENSOR])
             asked = Setpoint(SENSOR, self._targets[SENSOR], "K", gate.master(self.mode, SENSOR), now)
-            self._loop.move(self._out.ramp(asked, setpoint, self._loop.since_moved(now), self.mode), now)
+            setpoint = self._out.ramp(asked, setpoint, self._above.loop.since_moved(now), self.mode)
+        self._above.loop.move(setpoint, now)
         if self._judged.fault is None:
-            reading = self._readings[SENSOR]
-            self._loop.sample(reading.value, reading.t)
+            self._above.sample()
 
     # ---- alarms
 
@@ -337,8 +347,8 @@ class Station(Commands):
 
     def handlers(self) -> dict[str, Callable[..., Mapping[str, Any] | None]]:
         """The station's commands, for `CommandServer`."""
-        there = [name for name in dir(self) if name.startswith("handle_")]
-        return {name.removeprefix("handle_"): getattr(self, name) for name in there} | self._alarming.handlers()
+        there = {n.removeprefix("handle_"): getattr(self, n) for n in dir(self) if n.startswith("handle_")}
+        return there | self._alarming.handlers() | self._above.handlers()
 
     def handle_hello(self, who: str, role: str) -> dict[str, Any]:
         """A client is there; to be said every second or so."""
@@ -401,6 +411,8 @@ class Station(Commands):
             raise CommandError(problem)
         old = self._out.present(name) if event is Event.OUTPUT else self._setpoint(name)
         self._event(event, source, f"{what} {name} written by {who}" + (f": {why}" if why else ""))
+        if name == SENSOR:
+            self._above.edited(source)
         self._targets[name] = value
         told = {"name": name, "value": value, "old": old, "new": value, "unit": self._unit(name), "why": why}
         self.note(what, source, f"{name} {value:g} {self._unit(name)}", **told)
@@ -442,7 +454,7 @@ class Station(Commands):
             "limits": dict(out.limits),
             "setpoints": {name: value for name, value in setpoints.items() if math.isfinite(value)},
             "outputs": self._present(),
-            "pid": self._pid_status(),
+            **self._above.status(self._setpoint(SENSOR)),
             "alarms": self._alarming.rows(),
             "interlocks": tuple({"name": name, "reason": reason} for name, reason in out.interlocks()),
             "device": {
@@ -465,19 +477,6 @@ class Station(Commands):
     def _value(self, name: str) -> float:
         reading = self._readings.get(name)
         return reading.value if reading is not None else math.nan
-
-    def _pid_status(self) -> dict[str, Any]:
-        state, limits = self._loop.state, self._out.limits.get(HEATER)
-        closed = self._loop.setpoint is not None and limits is not None
-        return {
-            "setpoint": self._setpoint(SENSOR) if self._loop.setpoint is None else self._loop.setpoint,
-            "measured": self._value(SENSOR),
-            "p": state.p,
-            "i": state.integral,
-            "d": state.derivative,
-            "output": self._out.present(HEATER) if limits else 0.0,
-            "saturated": bool(closed and limits and not limits.low < state.v < limits.high),
-        }
 
     def _with_quality(self, reading: Reading, now: float) -> Reading:
         ranges = self._description.readings if self._description else {}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from matstudio.domain.process import Mode
-from matstudio.ui import adapt, dialogs, shortcuts_dialog
+from matstudio.ui import adapt, dialogs, sequences, shortcuts_dialog
 from matstudio.ui.actions import Action, Actions
 from matstudio.ui.palette import ID as PALETTE
 from matstudio.ui.parts import Dock
@@ -25,7 +25,8 @@ KEYS = {"take_over": "F2", "halt": "Ctrl+Shift+H"}
 def build(window: MainWindow, more: Sequence[Action] = ()) -> Actions:
     """Every action of a window, and `more` that its parts bring."""
     actions = Actions()
-    actions.add(*_file(window), *_view(window), *_control(window), *_record(window), *adapt.actions(window), *more)
+    actions.add(*_file(window), *_view(window), *_control(window), *_record(window), *adapt.actions(window))
+    actions.add(*sequences.actions(window), *more)
     return actions
 
 

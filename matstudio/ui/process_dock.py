@@ -10,6 +10,7 @@ from matstudio.ui.live import Live
 from matstudio.ui.parts import Bar, Elided, NumberEdit, label, restyle
 from matstudio.ui.present import process
 from matstudio.ui.present.process import Process, Row, RowState
+from matstudio.ui.sequence_card import SequenceCard
 from matstudio.widgets.text import number, scaled
 
 
@@ -152,7 +153,8 @@ class ProcessView(QWidget):
         inner.addWidget(label("Advice", "name"))
         inner.addStretch(1)
         inner.addWidget(label("no policy loaded", "dim"))
-        for widget in (self._pid, self._locked, self._interlocks, advice):
+        self.sequence = SequenceCard()
+        for widget in (self._pid, self._locked, self._interlocks, self.sequence, advice):
             box.addWidget(widget)
         box.addStretch(1)
 
@@ -166,6 +168,7 @@ class ProcessView(QWidget):
                 card.show_row(state)
                 locked = state.locked
         self.dose.show_dose(p.dose)
+        self.sequence.show_sequence(p.sequence)
         self._pid.set_text(p.pid)
         self._pid.setVisible(bool(p.pid))
         self._locked.set_text(locked)

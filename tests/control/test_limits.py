@@ -106,3 +106,24 @@ def test_a_file_that_cannot_be_used_leaves_its_fault_and_stays_where_it_is(tmp_p
 def test_a_folder_in_place_of_the_file_is_a_fault(tmp_path):
     (tmp_path / "limits.toml").mkdir()
     assert settings_or_fault(tmp_path / "limits.toml").fault.endswith("limits.toml: a folder, not a file")
+
+
+@pytest.mark.parametrize(
+    ("bands", "message"),
+    [
+        ("[[pid.band]]\ngain = 0.1\nti = 9.0\n", "line 4: pid.band.1: above is missing"),
+        ("[[pid.band]]\nabove = 500.0\ngain = 0.1\n", "line 4: pid.band.1: ti is missing"),
+        (
+            "[[pid.band]]\nabove = 500.0\ngain = 0.1\nti = 9.0\n[[pid.band]]\nabove = 501.0\ngain = 0.1\nti = 9.0\n",
+            "line 9: pid.band.2.above: above 501 must be more than 6 K over 500 of the band before",
+        ),
+        ("[[pid.band]]\nabove = 500.0\ngain = 0.1\nti = 9.0\ncolour = 1\n", "line 8: pid.band.1.colour: unknown key"),
+        ("band = 3\n", "line 4: pid.band: must be [[pid.band]] tables"),
+    ],
+)
+def test_messages_of_bands(tmp_path, bands, message):
+    path = tmp_path / "limits.toml"
+    path.write_text("[pid]\ngain = 0.01\nti = 60.0\n" + bands)
+    with pytest.raises(SettingsError) as told:
+        load_settings(path)
+    assert message in str(told.value)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matstudio.control import pid
@@ -14,7 +14,9 @@ TUNING = pid.lambda_tuning(650.0, 60.0, 1.5, 2.1)
 anything = st.one_of(st.floats(), st.sampled_from([math.nan, math.inf, -math.inf]))
 
 
-def furnace(setpoint, seconds, *, state=None, tuning=TUNING, high=1.0, gain=650.0, dt=0.2, load=lambda t: 0.0):
+def furnace(
+    setpoint, seconds, *, state=None, tuning=TUNING, high=1.0, gain=650.0, dt=0.2, load=lambda t: 0.0, settle=pid.settle
+):
     """Temperature and output of a furnace (tau 60 s, delay 2 s) under the loop, as two arrays."""
     temperature, u, queue = 300.0, 0.0, [0.0] * 10
     state = state or pid.bumpless(tuning, 300.0, 300.0, 0.0)
@@ -22,7 +24,7 @@ def furnace(setpoint, seconds, *, state=None, tuning=TUNING, high=1.0, gain=650.
     for i in range(round(seconds / dt)):
         state = pid.step(tuning, state, setpoint(i * dt), temperature, dt)
         u = min(max(state.v, 0.0), high)
-        state = pid.settle(tuning, state, u, dt)
+        state = settle(tuning, state, u, dt)
         queue.append(u)
         temperature += dt * (300.0 + gain * queue.pop(0) + load(i * dt) - temperature) / 60.0
         out.append((temperature, u))
@@ -46,9 +48,36 @@ def test_no_windup():
     _, u = furnace(lambda t: 800.0 if t < 200 else 400.0, 260, high=0.5)
     assert u[900] == 0.5
     assert u[1005] < 0.1
-    wound = Tuning(TUNING.gain, TUNING.ti, TUNING.td, 1e9)
-    _, u = furnace(lambda t: 800.0 if t < 200 else 400.0, 260, high=0.5, tuning=wound)
-    assert u[1005] == 0.5  # the test can fail: without tracking it stays at the limit
+    _, u = furnace(lambda t: 800.0 if t < 200 else 400.0, 260, high=0.5, settle=lambda tuning, state, u, dt: state)
+    assert u[1005] == 0.5  # the test can fail: without anti-windup it stays at the limit
+
+
+def test_ten_minutes_at_the_limit_leave_no_overshoot():
+    """From 625 K, the most that half the heater gives, down to 500 K: at most 5 % of the way too far."""
+    temperature, u = furnace(lambda t: 800.0 if t < 600 else 500.0, 800, high=0.5)
+    assert u[2999] == 0.5
+    assert temperature[3000:].min() > 500.0 - 0.05 * 125.0
+
+
+@settings(deadline=None)
+@given(st.floats(0.001, 1), st.floats(1, 100), st.floats(0, 10), st.floats(300, 800))
+def test_another_tuning_is_bumpless(gain, ti, td, y):
+    state = pid.bumpless(TUNING, 600.0, y, 0.4, 0.1)
+    for _ in range(3):
+        state = pid.step(TUNING, state, 600.0, y, 0.2, 0.1)
+    new = Tuning(gain, ti, td, ti)
+    same = pid.step(TUNING, state, 600.0, y, 0.2, 0.1).v
+    grown = new.gain * 0.2 / new.ti * (600.0 - y)
+    turned = pid.retune(TUNING, new, state, 600.0)
+    assert turned.v == state.v
+    assert pid.step(new, turned, 600.0, y, 0.2, 0.1).v == pytest.approx(same, abs=abs(grown) + 1e-6)
+
+
+def test_feed_forward_is_added_and_bumpless():
+    state = pid.bumpless(TUNING, 600.0, 600.0, 0.4, feed=0.3)
+    assert pid.step(TUNING, state, 600.0, 600.0, 0.2, feed=0.3).v == pytest.approx(0.4)
+    assert pid.step(TUNING, state, 600.0, 600.0, 0.2, feed=0.5).v == pytest.approx(0.6)
+    assert pid.step(TUNING, state, 600.0, 600.0, 0.2, feed=math.nan) == state
 
 
 @given(st.floats(-1, 2), st.floats(200, 900), st.floats(200, 900))

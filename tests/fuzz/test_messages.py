@@ -48,6 +48,7 @@ RIGHT: dict[str, Any] = {
     "target": "heater", "on": False, "factor": 1.0, "frames": 1, "start": 0, "path": "/nowhere/x.nxs",
     "stream": "image", "model": "baseline", "bookmark": True, "minutes": 5, "reason": "r",
     "digest": "0" * 64, "allow": True,
+    "action": "stop", "recipe": "x = 1", "amplitude": 0.1, "gain": 0.02, "ti": 20.0, "td": 1.0,
 }  # fmt: skip
 
 RIGHT_FAULT = {key: RIGHT[key] for key in ("kind", "target", "on")}

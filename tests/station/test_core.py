@@ -48,10 +48,12 @@ def test_status_travels_and_has_what_the_table_says(bench):
     status = wire.unpack(wire.pack(bench.station.status()))
     assert set(status) == {
         "t", "cycle", "mode", "master", "why", "readings", "limits", "setpoints", "outputs", "pid", "alarms",
-        "interlocks", "device", "clients", "audit",
+        "interlocks", "device", "clients", "audit", "program", "autotune",
     }  # fmt: skip
     assert status["mode"] == "PID"
-    assert set(status["pid"]) == {"setpoint", "measured", "p", "i", "d", "output", "saturated"}
+    assert set(status["pid"]) == {
+        "setpoint", "measured", "p", "i", "d", "feed", "output", "saturated", "gain", "ti", "td",
+    }  # fmt: skip
     assert set(status["setpoints"]) == {"temperature", "pressure", "composition"}
     assert set(status["outputs"]) == {"heater", "pressure", "composition", "beam"}
     told = {"name": "Twin Cu3Au", "kind": "twin", "state": "good", "age": 0}

@@ -20,6 +20,7 @@ from matstudio.domain.material import PROTOTYPES
 from matstudio.domain.process import Limits, Reading
 from matstudio.domain.structure import SiteModel
 
+FURNACE = {"gain_K": 650.0, "tau_s": 60.0, "delay_s": 2.0, "sensor_lag_s": 1.5, "ambient_K": 300.0, "noise_K": 0.3}
 RANGES = {"temperature": ("K", 200.0, 1500.0), "pressure": ("GPa", 0.0, 3.0), "composition": ("1", 0.0, 1.0)}
 LIMITS = {
     "temperature": Limits(300, 900, 20),
@@ -56,6 +57,8 @@ class FakeRun:
         self.recording_since: float | None = None
         self.silent = False
         self.model, self.loading, self.model_error = "baseline", "", ""
+        self.above: dict[str, Any] = {}
+        """Further keys of the station's status: "program", "autotune"."""
         self.failed = ""
         self.flood = 0
         """Further status messages and events in each 0.1 s."""
@@ -99,7 +102,7 @@ class FakeRun:
             tuple(Actuator(n, "1", LIMITS[n], 0.0) for n in ("heater", "pressure", "composition"))
             if self.kind == "twin"
             else (),
-            {"duration": 120.0} if self.kind == "replay" else {},
+            {"duration": 120.0} if self.kind == "replay" else {"furnace": FURNACE},
         )
         rings = {s.name: RingWriter(run.ring(s.name), self.size * self.size * 4 + 8192, 8) for s in streams}
         pubs = {p: Publisher(run.socket(p, "pub")) for p in (DEVICE, STATION, MODELHOST, RECORDER)}
@@ -154,6 +157,9 @@ class FakeRun:
                 "take_over",
                 "halt",
                 "reset",
+                "program",
+                "autotune",
+                "tune",
                 "acknowledge",
                 "note",
                 "event",
@@ -311,6 +317,7 @@ class FakeRun:
             "device": {"name": self.description.name, "kind": self.kind, "state": "good", "age": 0.05},
             "clients": {"studio": 0.1},
             "audit": {"n": 3, "hash": "0123456789abcdef" * 4},
+            **self.above,
         }
 
     def _columns(self) -> np.ndarray:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from matstudio.control import gate
 from matstudio.domain.process import Limits, Mode
 from matstudio.ui.live import CLOSED, Live, Value
-from matstudio.ui.present import dose
+from matstudio.ui.present import dose, sequence
+from matstudio.ui.present.sequence import Sequence
 from matstudio.widgets.text import number
 
 
@@ -52,12 +53,13 @@ class RowState:
 
 @dataclass(frozen=True)
 class Process:
-    """What the dock shows: who is master, the rows by name, the PID's terms, what holds back, and the dose."""
+    """What the dock shows: the master, rows by name, the PID's terms, what holds back, what runs above, and the dose."""
 
     master: str
     rows: Mapping[str, RowState]
     pid: str
     interlocks: str
+    sequence: Sequence
     dose: dose.Dose | None = None
 
 
@@ -67,7 +69,7 @@ def present(live: Live) -> Process:
     master = f"{live.status.get('master', '–')} is master, mode {mode.value}" if mode else "no station"
     interlocks = "; ".join(str(i.get("reason", i)) for i in live.status.get("interlocks") or ())
     rows = {row.name: _row(live, row) for row in ROWS if live.has(row.name)}
-    return Process(master, rows, pid(live), interlocks, dose.present(live))
+    return Process(master, rows, pid(live), interlocks, sequence.present(live), dose.present(live))
 
 
 def _row(live: Live, row: Row) -> RowState:
@@ -108,15 +110,15 @@ def limits_text(limits: Limits | None, unit: str) -> str:
 
 
 def pid(live: Live) -> str:
-    """The terms of the PID, in % of full output; "" while its loop is open."""
+    """The terms of the PID and its feed-forward (FF), in % of full output; "" while its loop is open."""
     if not live.settable or live.mode not in CLOSED:
         return ""
     terms = live.status.get("pid") or {}
     parts = []
-    for key in ("p", "i", "d"):
+    for key, name in (("p", "P"), ("i", "I"), ("d", "D"), ("feed", "FF")):
         value = terms.get(key)
         if isinstance(value, (int, float)) and math.isfinite(value):
-            parts.append(f"{key.upper()} {number(100 * value, 1)}")
+            parts.append(f"{name} {number(100 * value, 1)}")
     if not parts:
         return ""
     saturated = ", saturated" if terms.get("saturated") else ""
