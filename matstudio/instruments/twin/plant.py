@@ -79,6 +79,7 @@ class Plant:
         S: order parameter. T: specimen temperature, K. P: pressure, GPa. c: Au fraction.
         heater: power asked of the supply, 0..1.
         dose_rate: electrons per Å^2 and second of run time.
+        domain_atoms: atoms of a domain; S of a domain at rest is found with probability exp(-domain_atoms F / kT).
     """
 
     dt: float = 0.05
@@ -95,6 +96,7 @@ class Plant:
     composition_setpoint: float = 0.25
     dose_rate: float = 0.0
     dose: float = 0.0
+    domain_atoms: float = DOMAIN_ATOMS
     furnace: Furnace = field(default_factory=Furnace)
     model: OrderingModel = field(default_factory=OrderingModel)
 
@@ -141,7 +143,7 @@ class Plant:
             power = 0.0
         self.P = PRESSURE.step(self.P, self.pressure_setpoint, dt)
         self.c = COMPOSITION.step(self.c, self.composition_setpoint, dt)
-        s = float(self.model.step(self.S, self.T, dt, self.P, self.c, kick / math.sqrt(DOMAIN_ATOMS)))
+        s = float(self.model.step(self.S, self.T, dt, self.P, self.c, kick / math.sqrt(self.domain_atoms)))
         self.S = min(max(abs(s), LEAST_ORDER), 0.9999 * greatest_order(self.c))
         self.T += dt * (f.ambient_K + f.gain_K * power - self.T) / f.tau_s
         self.sensor_K += dt / f.sensor_lag_s * (self.T - self.sensor_K) if self.lags else self.T - self.sensor_K
