@@ -44,8 +44,23 @@ def nexus(result: Result, learned: Learned | None = None) -> bytes:
         return bytes(file.id.get_file_image())
 
 
-def table(columns: Mapping[str, np.ndarray]) -> bytes:
-    """CSV of columns of equal length; NaN is left empty."""
+def curves(columns: Mapping[str, np.ndarray], *, nexus: bool) -> bytes:
+    """A file of curves over the first of columns of equal length (n,): NeXus, or CSV in which NaN is left empty. A unit
+    other than 1 is the end of a column's name ("F_kT")."""
+    if nexus:
+        import h5py
+
+        with h5py.File("curves", "w", driver="core", backing_store=False) as file:
+            layout.set_text(file, "NX_class", "NXroot")
+            layout.set_text(file, "default", layout.ENTRY)
+            entry = layout.make_group(file, layout.ENTRY, "NXentry")
+            first, second, *others = columns
+            layout.set_text(entry, "default", second)
+            group = _data(entry, second, second, columns[second], {first: columns[first]})
+            for name in others:
+                _put(group, name, columns[name])
+            file.flush()
+            return bytes(file.id.get_file_image())
     lines = [",".join(columns)]
     lines += [",".join("" if np.isnan(v) else f"{v:.9g}" for v in row) for row in zip(*columns.values(), strict=True)]
     return ("\n".join(lines) + "\n").encode()
@@ -63,4 +78,4 @@ def _data(entry, name: str, signal: str, values: np.ndarray, axes: Mapping[str, 
 
 def _put(group, name: str, values: np.ndarray) -> None:  # type: ignore[no-untyped-def]
     made = group.create_dataset(name, data=values, compression="gzip", shuffle=True)
-    layout.set_text(made, "units", "1")
+    layout.set_text(made, "units", "kT" if "kT" in name else "1")
