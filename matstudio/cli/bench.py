@@ -14,6 +14,7 @@ from matstudio.modalities.base import load
 BENCHES = {
     "twin": "matstudio.bench.twin:bench",
     "batch": "matstudio.bench.batch:bench",
+    "dynamics": "matstudio.bench.dynamics:bench",
     "image": "matstudio.bench.image:bench",
     "reconstruction": "matstudio.bench.reconstruction:bench",
     "safety-latency": "matstudio.bench.safety_latency:bench",

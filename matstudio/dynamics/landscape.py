@@ -57,7 +57,10 @@ class Landscape:
         """What there is to be said of it, one line."""
         match self.verdict:
             case Verdict.TOO_FEW:
-                return f"no samples yet: {self.samples} values, {self.independent:.0f} of them independent"
+                return (
+                    f"no samples yet: {self.samples} values of {LEAST_VALUES}, {self.independent:.0f} of "
+                    f"{LEAST_INDEPENDENT:.0f} independent ones"
+                )
             case Verdict.HIDDEN:
                 return f"noise hides the fluctuations: noise {self.noise:.4f}, fluctuation {self.fluctuation:.4f} of S"
         return (

@@ -41,7 +41,7 @@ class AssemblyWorker(QThread):
         self.setObjectName("assembly")
         self._requests: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._problem = LiveProblem()
-        self._going = False
+        self._going = self._stopped = False
 
     def set_going(self, going: bool) -> None:
         """Let the particles run, or stand still."""
@@ -64,7 +64,8 @@ class AssemblyWorker(QThread):
         self._ask(lambda: self.learned.emit(_score(path)))
 
     def stop(self) -> None:
-        """End the thread; returns when it has ended."""
+        """End the thread, for good; returns when it has ended."""
+        self._stopped = True
         self._requests.put(None)
         self.wait()
 
@@ -88,6 +89,8 @@ class AssemblyWorker(QThread):
                 self.refused.emit(" ".join(str(error).split()))
 
     def _ask(self, request: Callable[[], object]) -> None:
+        if self._stopped:
+            return
         self._requests.put(request)
         if not self.isRunning():
             self.start()
