@@ -58,7 +58,7 @@ class SelfAssemblyDock(QWidget):
         self.worker.shown.connect(self._show)
         self.worker.found.connect(self._found)
         self.worker.learned.connect(self._learned)
-        self.worker.refused.connect(lambda line: self._tell(f"self-assembly: {line}", "caution"))
+        self.worker.refused.connect(self._refused)
         self._look = QTimer(self, interval=LOOK_MS)
         self._look.timeout.connect(self.look)
 
@@ -192,6 +192,10 @@ class SelfAssemblyDock(QWidget):
         live = self._session.live
         if topic == "state" and live.state is not None:
             self.trajectory.add(live.state, live.device_state)
+
+    def _refused(self, line: str) -> None:
+        self._waiting = False
+        self._tell(f"self-assembly: {line}", "caution")
 
     def _show(self, shown: Shown) -> None:
         self.shown = shown

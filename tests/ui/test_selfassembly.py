@@ -126,7 +126,7 @@ def test_the_dock_is_closed_at_first_and_shows_both_pages(window: MainWindow, qt
     out = tmp_path / "curves.csv"
     window.assembly.save_data(out)
     qtbot.waitUntil(out.exists, timeout=20000)
-    rows = list(csv.reader(out.open()))
+    rows = list(csv.reader(out.read_text().splitlines()))
     assert rows[0][:3] == ["t", "mean_energy", "mean_energy_errors"]
     assert len(rows) > 1
     qtbot.waitUntil(lambda: window.assembly.found is not None, timeout=20000)
