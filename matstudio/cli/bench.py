@@ -15,6 +15,7 @@ BENCHES = {
     "twin": "matstudio.bench.twin:bench",
     "control": "matstudio.bench.control:bench",
     "batch": "matstudio.bench.batch:bench",
+    "dynamics": "matstudio.bench.dynamics:bench",
     "image": "matstudio.bench.image:bench",
     "reconstruction": "matstudio.bench.reconstruction:bench",
     "safety": "matstudio.bench.safety:bench",

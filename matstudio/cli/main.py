@@ -94,6 +94,21 @@ def parser() -> argparse.ArgumentParser:
     adapt.add_argument("--picture", metavar="FILE.png", help="write the last image, and it denoised before and after")
     adapt.add_argument("--undo", action="store_true", help="go back to the weights that the denoiser came with")
     adapt.add_argument("--json", action="store_true")
+    assembly = command("selfassembly", "selfassembly:selfassembly", "particles, heat and friction: the model problem")
+    for name, kind, default, text in (
+        ("n", int, 1024, "particles"),
+        ("steps", int, 5000, "of Euler-Maruyama"),
+        ("dt", float, 1e-3, "of a step"),
+        ("diffusion", float, 0.045, "D, the temperature"),
+        ("seed", int, 0, "same seed, same trajectory"),
+        ("every", int, 0, "keep the positions every so many steps; 0: about 100 times"),
+    ):
+        assembly.add_argument(f"--{name}", type=kind, default=default, metavar="N", help=f"{text}; default {default}")
+    assembly.add_argument("--start", choices=("normal", "left", "wells"), default="normal", help="first positions")
+    assembly.add_argument("--energy", metavar="C1,C2,...|FILE", help="coefficients of x, x^2, ..., or a table")
+    assembly.add_argument("--score", action="store_true", help="learn the score, too, and follow the probability flow")
+    assembly.add_argument("--out", metavar="FILE.nxs", help="write the trajectory")
+    assembly.add_argument("--json", action="store_true")
     verify = command("verify", "audit:verify", "check a session or an audit log, and mend what a crash left")
     verify.add_argument("session", nargs="?", metavar="SESSION.nxs|LOG.jsonl")
     verify.add_argument(
@@ -133,6 +148,7 @@ def _add_run_options(target: argparse.ArgumentParser, *, instrument: bool = True
     target.add_argument("--report", metavar="JSON", help="leave a report at the end")
     target.add_argument("--mode", choices=("OFF", "MANUAL", "PID", "ADVISE", "POLICY"), help="ask for this mode")
     target.add_argument("--seed", type=int, default=0, help="of the twin; same seed, same frames")
+    target.add_argument("--domain-atoms", type=float, metavar="N", help="of the twin, 100 to 1e9: few fluctuate more")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -47,6 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _attach(going, arguments)
     found = control.clear_away()
     options = {"seed": arguments.seed}
+    if arguments.domain_atoms is not None:
+        options["domain_atoms"] = arguments.domain_atoms
     if arguments.record:
         options["record"] = str(Path(arguments.record).resolve())
     options |= instrument.options(arguments)
@@ -99,6 +101,8 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UsageError(f"--duration {arguments.duration:g}: more than 0 s")
     if not 0 <= arguments.seed < 2**63:
         raise UsageError(f"--seed {arguments.seed}: 0 to 2^63 - 1")
+    if arguments.domain_atoms is not None and not 100 <= arguments.domain_atoms <= 1e9:
+        raise UsageError(f"--domain-atoms {arguments.domain_atoms:g}: 100 to 1e9")
     for path in (arguments.record, arguments.screenshot, arguments.report):
         if path is not None:
             writable(path)

@@ -34,6 +34,7 @@ from matstudio.ui.present.jobs import at_closing
 from matstudio.ui.present.models import model_line
 from matstudio.ui.present.trends import Trends
 from matstudio.ui.process_dock import ProcessView
+from matstudio.ui.selfassembly_dock import SelfAssemblyDock
 from matstudio.ui.session import Session
 from matstudio.ui.settings import WindowSettings
 from matstudio.ui.stage import Stage
@@ -75,16 +76,14 @@ class MainWindow(QMainWindow):
         self._analysed = status_line.Analysed()
         self._rates: dict[str, float] = {}
         self._stats: Mapping[str, StreamStats] = {}
-        self._gl = ""
-        self._ticks = 0
+        self._gl, self._ticks = "", 0
         self._mode: Mode | None = None
-        self._drawn = -math.inf
-        self._had_structure = False
+        self._drawn, self._had_structure = -math.inf, False
         self.opener = Opener(self)
         self.setAcceptDrops(True)
         self._build()
         self._connect()
-        parts = (self._timeline, self.structure, self.plugins, device_setup.DeviceSetup(self))
+        parts = (self._timeline, self.structure, self.plugins, device_setup.DeviceSetup(self), self.assembly)
         self.actions_ = menu.build(self, [action for part in parts for action in part.actions()])
         bar = self.menuBar()
         self.actions_.attach(
@@ -263,9 +262,8 @@ class MainWindow(QMainWindow):
         self.keep(replace(self.settings, commands=self.actions_.recent))
         self.hide()
         self.session.stop()
-        self.structure.shutdown()
-        self.plugins.stop()
-        self.tools.shutdown()
+        for stop in (self.structure.shutdown, self.plugins.stop, self.tools.shutdown, self.assembly.stop):
+            stop()
         self.jobs.stop()
         event.accept()
         super().closeEvent(event)
@@ -305,6 +303,7 @@ class MainWindow(QMainWindow):
         self.jobs = JobsControl(self.tell, self.opener.open, self, self.session.run.path)
         self.structure = StructureDock(self.tell, self.jobs.start)
         self.tools = StreamTools(self.tell, self)
+        self.assembly = SelfAssemblyDock(self.session, self.tell, self.jobs.start)
         self.process = ProcessView(self.session.live)
         self._timeline = TimelineControl(self.session, self)
         replays = self.session.run.instrument.partition(":")[0] == "replay"
@@ -323,6 +322,7 @@ class MainWindow(QMainWindow):
             "Alarms and log": Dock("log", "Alarms and log", self.log, self),
             "Streams": Dock("streams", "Streams", self._counts, self),
             "Jobs": Dock("jobs", "Jobs", self.jobs.view, self),
+            "Self-assembly": Dock("assembly", "Self-assembly", self.assembly, self),
         }
         if replays:
             self.docks["Alarms and log"].set_name("Alarms and log of this replay")

@@ -45,8 +45,8 @@ OVERVIEW = Preset(
         ("Diffraction", "Spectrum", ACROSS),
         ("Process control", "Trends", DOWN),
     ),
-    _EVENTS,
-    ("Timeline",),
+    (*_EVENTS, ("Image", "Self-assembly")),
+    ("Timeline", "Image"),
     (
         (("Image", "Process control"), (1180, 400), ACROSS),
         (("Image", "Structure"), (620, 560), ACROSS),
@@ -54,32 +54,57 @@ OVERVIEW = Preset(
         (("Image", "Diffraction", "Timeline"), (370, 270, 220), DOWN),
         (("Process control", "Trends"), (330, 450), DOWN),
     ),
+    frozenset({"Self-assembly"}),
 )
 IMAGING = Preset(
     "Imaging",
     "The image large, diffraction and spectrum beside it, no process control",
     "Image",
     (("Image", "Timeline", DOWN), ("Image", "Diffraction", ACROSS), ("Diffraction", "Spectrum", DOWN)),
-    (*_EVENTS, ("Image", "Structure"), ("Spectrum", "Trends"), ("Spectrum", "Process control")),
+    (
+        *_EVENTS,
+        ("Image", "Structure"),
+        ("Image", "Self-assembly"),
+        ("Spectrum", "Trends"),
+        ("Spectrum", "Process control"),
+    ),
     ("Timeline", "Image", "Spectrum"),
     (
         (("Image", "Timeline"), (660, 200), DOWN),
         (("Image", "Diffraction"), (960, 620), ACROSS),
         (("Diffraction", "Spectrum"), (340, 320), DOWN),
     ),
-    frozenset({"Trends", "Process control"}),
+    frozenset({"Trends", "Process control", "Self-assembly"}),
 )
 CONTROL = Preset(
     "Control",
     "Trends and process control large, what the instrument sees behind one another",
     "Trends",
     (("Trends", "Timeline", DOWN), ("Trends", "Process control", ACROSS), ("Process control", "Image", DOWN)),
-    (*_EVENTS, ("Image", "Diffraction"), ("Image", "Spectrum"), ("Trends", "Structure")),
+    (*_EVENTS, ("Image", "Diffraction"), ("Image", "Spectrum"), ("Trends", "Structure"), ("Trends", "Self-assembly")),
     ("Alarms and log", "Image", "Trends"),
     (
         (("Trends", "Timeline"), (600, 260), DOWN),
         (("Trends", "Process control"), (1000, 580), ACROSS),
         (("Process control", "Image"), (300, 300), DOWN),
     ),
+    frozenset({"Self-assembly"}),
 )
-PRESETS = {preset.name: preset for preset in (OVERVIEW, IMAGING, CONTROL)}
+LEARNING = Preset(
+    "Self-assembly",
+    "The model problem and the live landscape large, process control beside them",
+    "Self-assembly",
+    (
+        ("Self-assembly", "Timeline", DOWN),
+        ("Self-assembly", "Process control", ACROSS),
+        ("Process control", "Image", DOWN),
+    ),
+    (*_EVENTS, *(("Image", name) for name in ("Diffraction", "Spectrum", "Structure", "Trends"))),
+    ("Timeline", "Image"),
+    (
+        (("Self-assembly", "Timeline"), (700, 180), DOWN),
+        (("Self-assembly", "Process control"), (1180, 400), ACROSS),
+        (("Process control", "Image"), (330, 370), DOWN),
+    ),
+)
+PRESETS = {preset.name: preset for preset in (OVERVIEW, IMAGING, CONTROL, LEARNING)}

@@ -175,10 +175,11 @@ class LinePlot(GraphView):
         self._lines[name][0].setData(np.asarray(x, float), np.asarray(y, float))
         self._fit()
 
-    def set_points(self, name: str, x: np.ndarray, y: np.ndarray, role: str = "accent") -> None:
-        """Draw or replace small triangles that point at x (N,), y (N,) from above."""
+    def set_points(self, name: str, x: np.ndarray, y: np.ndarray, role: str = "accent", *, dots: bool = False) -> None:
+        """Draw or replace small triangles that point at x (N,), y (N,) from above, or dots."""
         if name not in self._points:
-            item = pg.ScatterPlotItem(pxMode=True, symbol=_POINTER, size=14, pen=None)
+            symbol, size = ("o", 4) if dots else (_POINTER, 14)
+            item = pg.ScatterPlotItem(pxMode=True, symbol=symbol, size=size, pen=None)
             item.setVisible(name not in self._hidden)
             item.setZValue(5)
             self.plot.addItem(item, ignoreBounds=True)

@@ -41,6 +41,10 @@ class Snapshots(QThread):
         """Write a frame in the format that the ending of the path names; see `exports.write`."""
         self._put(path, lambda: exports.write(path, frame))
 
+    def file(self, path: Path, write: Callable[[], None]) -> None:
+        """Call what writes a file to that path; it raises OSError or ValueError where it cannot."""
+        self._put(path, write)
+
     def stop(self) -> None:
         """End the thread once what was asked for is written; returns when it has ended."""
         self._jobs.put(None)

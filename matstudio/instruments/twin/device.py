@@ -177,6 +177,7 @@ class TwinDevice:
             "interlock": p.interlocked,
             "watchdog_s": self.timeout_s,
             "skipped_s": self.skipped_s,
+            "domain_atoms": p.domain_atoms,
             "truth": {"order_parameter": p.S, "free_energy": p.free_energy},
         }
 

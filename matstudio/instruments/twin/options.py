@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from matstudio.domain.frame import Kind
+from matstudio.instruments.twin.plant import DOMAIN_ATOMS
 from matstudio.modalities.base import modalities
 
 STRESS_HZ = 30.0
 MOST_HZ = 60.0
+LEAST_ATOMS, MOST_ATOMS = 100.0, 1e9
 
 
 def default_rates() -> dict[str, float]:
@@ -30,6 +32,7 @@ class Options:
         dose_factor: of every exposure's dose.
         rates: frames per second of real time, by stream; 0: none.
         stress: every stream of MatStudio's own modalities at 30 Hz, with frames made beforehand.
+        domain_atoms: atoms of the domain whose order fluctuates; a small one fluctuates more.
     """
 
     seed: int = 0
@@ -38,6 +41,7 @@ class Options:
     dose_factor: float = 1.0
     rates: Mapping[str, float] = field(default_factory=default_rates)
     stress: bool = False
+    domain_atoms: float = DOMAIN_ATOMS
 
     def rate(self, stream: str) -> float:
         """Frames per second of a stream."""
@@ -60,7 +64,9 @@ class Options:
                     changes[name] = float(value)
                 case "rates" if isinstance(value, Mapping):
                     changes[name] = {**self.rates, **_rates(value)}
-                case "seed" | "noise" | "antiphase" | "stress" | "dose_factor" | "rates":
+                case "domain_atoms" if _is_number(value) and LEAST_ATOMS <= value <= MOST_ATOMS:
+                    changes[name] = float(value)
+                case "seed" | "noise" | "antiphase" | "stress" | "dose_factor" | "rates" | "domain_atoms":
                     raise ValueError(f"option {name}: {value!r} is not allowed")
                 case _:
                     raise ValueError(f"no option {name!r} of the twin")

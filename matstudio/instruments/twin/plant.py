@@ -80,6 +80,7 @@ class Plant:
         heater: power asked of the supply, 0..1.
         dose_rate: electrons per Å^2 and second of run time while the beam is on the specimen.
         beam: 1 on the specimen, 0 blanked.
+        domain_atoms: atoms of a domain; S of a domain at rest is found with probability exp(-domain_atoms F / kT).
     """
 
     dt: float = 0.05
@@ -97,6 +98,7 @@ class Plant:
     dose_rate: float = 0.0
     dose: float = 0.0
     beam: float = 1.0
+    domain_atoms: float = DOMAIN_ATOMS
     furnace: Furnace = field(default_factory=Furnace)
     model: OrderingModel = field(default_factory=OrderingModel)
 
@@ -143,7 +145,7 @@ class Plant:
             power = 0.0
         self.P = PRESSURE.step(self.P, self.pressure_setpoint, dt)
         self.c = COMPOSITION.step(self.c, self.composition_setpoint, dt)
-        s = float(self.model.step(self.S, self.T, dt, self.P, self.c, kick / math.sqrt(DOMAIN_ATOMS)))
+        s = float(self.model.step(self.S, self.T, dt, self.P, self.c, kick / math.sqrt(self.domain_atoms)))
         self.S = min(max(abs(s), LEAST_ORDER), 0.9999 * greatest_order(self.c))
         self.T += dt * (f.ambient_K + f.gain_K * power - self.T) / f.tau_s
         self.sensor_K += dt / f.sensor_lag_s * (self.T - self.sensor_K) if self.lags else self.T - self.sensor_K

@@ -40,6 +40,7 @@ class TwinSource:
     def __init__(self, clock: Clock, options: Options) -> None:
         self._clock = clock
         self.device = TwinDevice(clock, seed=options.seed, noise=options.noise)
+        self.device.plant.domain_atoms = options.domain_atoms
         self._options = options
         self._streams = streams()
         self._image_dose = TwinDetector(Kind.IMAGE).dose_e_per_A2 if Kind.IMAGE in self._streams else 0.0
@@ -86,6 +87,7 @@ class TwinSource:
         self._options = new
         if (new.seed, new.noise) != (old.seed, old.noise):
             self.device.plant.reseed(new.seed, new.noise)
+        self.device.plant.domain_atoms = new.domain_atoms
         self._dose_rate()
 
     def expose(self, stream: str, seq: int, t_start: float, t_end: float) -> Order:

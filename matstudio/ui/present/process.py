@@ -53,7 +53,7 @@ class RowState:
 
 @dataclass(frozen=True)
 class Process:
-    """What the dock shows: the master, rows by name, the PID's terms, what holds back, what runs above, and the dose."""
+    """What the dock shows: the master, rows by name, the PID's terms, what holds back, what runs above, the dose."""
 
     master: str
     rows: Mapping[str, RowState]
