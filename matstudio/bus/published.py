@@ -114,10 +114,27 @@ class Recording(TypedDict):
     error: str | None
 
 
+class Order(TypedDict):
+    """The fused order parameter and its standard deviation, of frames of run time `t`."""
+
+    t: Time
+    value: float
+    sigma: float
+
+
+class Advised(TypedDict):
+    """What the policy would do, and where that leads; empty maps where there is nothing."""
+
+    advice: Mapping[str, Any]
+    forecast: Mapping[str, Any]
+
+
 PUBLISHED: dict[str, Any] = {
     "readings": Readings,
     "status": Status,
     "event": Event,
+    "advice": Advised,
+    "order": Order,
     "estimate": Estimate,
     "state": MaterialState,
     "models": Mapping[str, ModelRow],

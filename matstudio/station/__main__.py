@@ -8,10 +8,11 @@ import threading
 import time
 
 from matstudio.bus import processes
-from matstudio.bus.messages import CommandServer, Publisher
-from matstudio.bus.rundir import STATION, Run
+from matstudio.bus.messages import CommandServer, Publisher, Subscriber
+from matstudio.bus.rundir import MODELHOST, STATION, Run
 from matstudio.control.audit import AuditWriter, Entry, last_link
 from matstudio.control.limits import settings_or_fault
+from matstudio.control.policy import Policy
 from matstudio.instruments.remote import RemoteDevice
 from matstudio.station.core import PERIOD_S, Station
 from matstudio.station.recorder import RecorderWatch
@@ -54,17 +55,18 @@ def body(run: Run, stop: threading.Event) -> None:
     writer = AuditWriter(run.audit_path)
     publisher = Publisher(run.socket(STATION, "pub"))
     device, recorder = RemoteDevice(run), RecorderWatch(run)
+    orders = Subscriber(run.socket(MODELHOST, "pub"), topics=("order",))
 
     def record(entry: Entry) -> None:
         writer.write(entry)
         publisher.send("event", entry)
 
-    station = Station(device, run.clock, settings, record=record, link=last_link(run.audit_path))
+    station = Station(device, run.clock, settings, record=record, link=last_link(run.audit_path), policy=_policy())
     server = CommandServer(run.socket(STATION, "cmd"), STATION, station.handlers())
     processes.settle()
     why = "the station ends by an error"
     try:
-        why = _serve(run, stop, station, server, publisher, device, writer, recorder)
+        why = _serve(run, stop, station, server, publisher, device, writer, recorder, orders)
     finally:
         station.stop(why)
         publisher.send("status", station.status())
@@ -72,6 +74,7 @@ def body(run: Run, stop: threading.Event) -> None:
         server.close()
         device.close()
         recorder.close()
+        orders.close()
         publisher.close()
         writer.close()
 
@@ -85,6 +88,7 @@ def _serve(
     device: RemoteDevice,
     writer: AuditWriter,
     recorder: RecorderWatch,
+    orders: Subscriber,
 ) -> str:
     """The process' loop; returns why it ended."""
     ticks = Schedule(max(PERIOD_S / run.clock.speed, _LEAST_PERIOD_REAL_S))
@@ -102,6 +106,8 @@ def _serve(
             station.recording_error = recorder.trouble()
             for text in device.refusals():
                 station.device_refused(text)
+            for _, order in orders.receive():
+                station.advisor.order(order["t"], order["value"], order["sigma"])
             station.cycle()
             ticks.done()
         elif looks.left() <= 0:
@@ -110,7 +116,19 @@ def _serve(
         if due or station.noted != told:  # a command, or a fault between two cycles, has changed something
             told = station.noted
             publisher.send("status", station.status())
+        if station.advisor.news:
+            station.advisor.news = False
+            publisher.send("advice", station.advisor.published())
     return "station stops"
+
+
+def _policy() -> Policy | None:
+    """The policy that came with the program; without it there is neither ADVISE nor POLICY."""
+    try:
+        return Policy.load()
+    except ValueError as error:
+        log.warning("%s", error)
+        return None
 
 
 def _wait_until_safe(station: Station, device: RemoteDevice) -> None:

@@ -16,10 +16,12 @@ from matstudio.control.alarms import Alarm, AlarmState, Condition, Priority
 from matstudio.control.limits import DEFAULTS, Settings
 from matstudio.control.modes import Event, Facts, Refusal
 from matstudio.control.observer import Furnace
+from matstudio.control.policy import Policy
 from matstudio.domain.clock import Clock
 from matstudio.domain.device import Description
 from matstudio.domain.process import Mode, Reading, Setpoint
 from matstudio.instruments.base import Device
+from matstudio.station.advisor import Advisor
 from matstudio.station.clients import Clients
 from matstudio.station.log import Log
 from matstudio.station.loop import Loop, tuning
@@ -43,6 +45,7 @@ class Station:
         settings: limits, interlocks and tuning.
         record: takes each audit entry, at once, without blocking.
         link: end of the audit chain that is continued.
+        policy: that advises, if there is one.
     """
 
     def __init__(
@@ -53,10 +56,11 @@ class Station:
         *,
         record: Callable[[audit.Entry], None] = lambda entry: None,
         link: audit.Link | None = None,
+        policy: Policy | None = None,
     ) -> None:
         self.device, self.clock, self.settings = device, clock, settings
         self.mode, self.why = Mode.OFF, "start"
-        self.policy_loaded = False
+        self.policy_loaded = policy is not None
         self.audit_error = self.recording_error = ""
         """Why the audit log, or the recording, cannot be written, or ""; set by who knows."""
         self.launcher_gone = False
@@ -72,6 +76,8 @@ class Station:
         self._who_is_it: object = None
         self._out = Outputs(device, settings, self.note, self._speed)
         self._loop = Loop(settings.pid or tuning(PERIOD_S))
+        self.advisor = Advisor(policy, self._speed)
+        """What the policy would do; told of the models' S by who hears them."""
         self._monitor = sensor.SensorMonitor(-math.inf, math.inf, None, self._max_age)
         self._readings: dict[str, Reading] = {}
         self._judged = sensor.Judgement(sensor.Fault.MISSING, "no device yet")
@@ -104,6 +110,7 @@ class Station:
             self._ask("heartbeat", lambda: self.device.heartbeat(now))
         self._watch_clients()
         self._out.look(self._readings)
+        self._advise(now)
         self._drive(now)
         self._watch_alarms(now)
 
@@ -183,6 +190,7 @@ class Station:
         self._monitor = sensor.SensorMonitor(low, high, furnace, self._max_age)
         self._loop = Loop(self.settings.pid or tuning(PERIOD_S, furnace))
         self._out.adopt(description, SENSOR, now)
+        self.advisor.adopt(furnace)
         self.note(
             "device",
             "station",
@@ -208,7 +216,7 @@ class Station:
         no_sensor = self._judged.text if self._judged.fault else ""
         if not no_writes and SENSOR not in self._out.limits:
             no_writes = "the device has no heater and temperature to control"
-        return Facts(no_writes, no_sensor, self.policy_loaded)
+        return Facts(no_writes, no_sensor, self.policy_loaded, self.advisor.trouble(self.clock.now()))
 
     def _event(self, event: Event, who: str, why: str) -> None:
         """Step the state machine.
@@ -229,6 +237,7 @@ class Station:
         if new is Mode.SAFE:
             self._out.make_safe(now)
         self.note("mode", who, f"{old} -> {new}: {why}", old=old, new=new)
+        self.advisor.forget()
         if new in modes.CLOSED:
             self._close_loop(new, old, now)
         else:
@@ -258,6 +267,34 @@ class Station:
             why = f"{event}, for {self._clients.silent():.0f} s" if event is Event.CLIENTS_GONE else str(event)
             self._silence["client"] = Condition(f"{why} (the mode was {self.mode})", Priority.MEDIUM)
             self._event(event, "station", why)
+
+    def _advise(self, now: float) -> None:
+        """Let the policy look, and in ADVISE and POLICY decide; in POLICY its setpoints become the wanted ones."""
+        self.advisor.look(now, self._readings)
+        if self.mode not in (Mode.ADVISE, Mode.POLICY) or self._loop.setpoint is None:
+            return
+        held = {name: value for name in self._out.limits if math.isfinite(value := self._setpoint(name))}
+        loop = (self._loop.tuning, self._out.limits[SENSOR], self._loop.setpoint, self._out.present(HEATER))
+        self.advisor.work(now, loop, held)
+        if not self.advisor.decide(now, held) or self.mode is Mode.ADVISE:
+            return
+        advice = self.advisor.advice
+        if advice is None or advice.trouble:
+            why = advice.trouble if advice else "no advice"
+            self._tell("policy", f"the policy was left: {why}", Priority.MEDIUM)
+            self._event(Event.POLICY_LOST, "station", f"{Event.POLICY_LOST}: {why}")
+            return
+        self._follow_advice(advice.setpoints, "policy", advice.why)
+
+    def _follow_advice(self, setpoints: Mapping[str, float], who: str, why: str) -> None:
+        """Take the policy's setpoints as far as the gate's range allows."""
+        for name, value in setpoints.items():
+            limits, old = self._out.limits.get(name), self._setpoint(name)
+            if limits is None:
+                continue
+            self._targets[name] = new = min(max(value, limits.low), limits.high)
+            text = f"{name} {old:.6g} -> {new:.6g} {self._unit(name)}: {why}"
+            self.note("setpoint", who, text, name=name, value=new, old=old)
 
     # ---- outputs
 
@@ -408,6 +445,29 @@ class Station:
         self._clients.heard(who)
         self._alarms = alarm_list.acknowledge(self._alarms, alarm, self.clock.now())
         self.note("acknowledge", f"operator:{who}", f"{alarm} acknowledged", id=alarm)
+
+    def handle_accept(self, who: str, value: float | None = None) -> None:
+        """A person takes what the policy advises (with another temperature, if one is given); ADVISE goes on."""
+        self._clients.heard(who)
+        advice = self.advisor.advice
+        if self.mode is not Mode.ADVISE or advice is None or not advice.setpoints:
+            raise CommandError("there is no advice to accept" + (f": {advice.trouble}" if advice else ""))
+        setpoints = dict(advice.setpoints)
+        if value is not None:
+            setpoints[SENSOR] = float(value)
+            problem = gate.wrong(SENSOR, setpoints[SENSOR], "K", self._out.limits[SENSOR])
+            if problem:
+                raise CommandError(problem)
+        self._follow_advice(setpoints, f"operator:{who}", "advice accepted" if value is None else "advice changed")
+        self._drive(self.clock.now())
+
+    def handle_reject(self, who: str, why: str = "") -> None:
+        """A person does not want what the policy advises."""
+        self._clients.heard(who)
+        if self.mode is not Mode.ADVISE or self.advisor.advice is None:
+            raise CommandError("there is no advice to reject")
+        self.advisor.reject(self.clock.now(), who)
+        self.note("advice", f"operator:{who}", "advice rejected" + (f": {why}" if why else ""))
 
     def handle_note(self, who: str, text: str, t: float | None = None, bookmark: bool = False) -> None:
         """A person's remark for the log, about run time `t` (now where none is given)."""

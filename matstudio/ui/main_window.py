@@ -29,7 +29,7 @@ from matstudio.ui.palette import Palette
 from matstudio.ui.parts import Dock, Notice, Words
 from matstudio.ui.plugin_docks import PluginDocks
 from matstudio.ui.preparing import Preparing
-from matstudio.ui.present import counts, header, log, process, processes, status_line
+from matstudio.ui.present import advice, counts, header, log, process, processes, status_line
 from matstudio.ui.present.jobs import at_closing
 from matstudio.ui.present.models import model_line
 from matstudio.ui.present.trends import Trends
@@ -132,7 +132,8 @@ class MainWindow(QMainWindow):
         live = self.session.live
         match self._ticks % SLOWLY:
             case 0:
-                span = self._trend_view.show_trends(self._trends, live.run.clock.now())
+                ahead = {key: advice.ahead(live, key) for key in self._trends.trends}
+                span = self._trend_view.show_trends(self._trends, live.run.clock.now(), ahead)
                 self.docks["Trends"].set_line(f"last {span / 60:g} min")
             case 1:
                 self._tell_structure()
@@ -153,6 +154,7 @@ class MainWindow(QMainWindow):
         self._safe.set_text(header.safe_line(live))
         shown = process.present(live)
         self.process.show_process(shown)
+        self.process.advice.show_advice(advice.present(live))
         self.docks["Process control"].set_line(shown.master)
 
     def set_theme(self, look: Theme) -> None:
@@ -368,8 +370,22 @@ class MainWindow(QMainWindow):
         self.palette_.wanted.connect(self.do)
         self.process.setpoint.connect(lambda name, value: commands.station("setpoint", name=name, value=value))
         self.process.output.connect(lambda name, value: commands.station("output", name=name, value=value))
+        self.process.advice.accepted.connect(self._accept)
+        self.process.advice.rejected.connect(lambda: commands.station("reject"))
         self.log.acknowledge.connect(lambda alarm: commands.station("acknowledge", alarm=alarm))
         self.log.note.connect(lambda: self.do("file.note"))
+
+    def _accept(self, text: str) -> None:
+        """Take the policy's advice, with another temperature where one was typed."""
+        fields = {}
+        if text:
+            try:
+                fields["value"] = process.parse(text, "temperature", "K", self.session.live.limits("temperature"))
+            except ValueError as error:
+                self.tell(str(error))
+                return
+        self.process.advice.taken()
+        self.session.commands.station("accept", **fields)
 
     def show_dock(self, name: str) -> None:
         """Open a dock and bring it to the front of its tabs."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal, SignalInstance
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
+from matstudio.ui.advice_card import AdviceCard
 from matstudio.ui.live import Live
 from matstudio.ui.parts import Bar, Elided, NumberEdit, label, restyle
 from matstudio.ui.present import process
@@ -141,14 +142,8 @@ class ProcessView(QWidget):
         self._pid, self._locked = Elided(), Elided()
         self._interlocks = label("", "bad")
         self._interlocks.setWordWrap(True)
-        advice = QFrame()
-        advice.setObjectName("card")
-        inner = QHBoxLayout(advice)
-        inner.setContentsMargins(9, 6, 9, 6)
-        inner.addWidget(label("Advice", "name"))
-        inner.addStretch(1)
-        inner.addWidget(label("no policy loaded", "dim"))
-        for widget in (self._pid, self._locked, self._interlocks, advice):
+        self.advice = AdviceCard()
+        for widget in (self._pid, self._locked, self._interlocks, self.advice):
             box.addWidget(widget)
         box.addStretch(1)
 

@@ -1,0 +1,157 @@
+"""What the policy is compared with: a constant temperature, a ramp, PID on S, and model-predictive control.
+
+Each has the same readings and a decision as often as the policy, and the best settings that a seeded search finds for
+it on anneals that are not those of the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeAlias
+
+import numpy as np
+
+from matstudio.control import policy
+from matstudio.dynamics.annealing import ORDER_NOISE, Furnaces, uncertain
+from matstudio.dynamics.optimum import Optimum
+from matstudio.training.annealing import DT_S, Anneals
+
+Array: TypeAlias = np.ndarray
+Controller: TypeAlias = Callable[[Anneals], object]
+"""Takes the anneals to the next decision."""
+Settings: TypeAlias = Array | float
+"""One for all anneals, or one for each, (n,)."""
+
+LATE_S = 1200.0
+"""An anneal that is not ordered by then has failed; it counts with this time in a search."""
+
+
+def anneal(
+    controller: Controller,
+    n: int,
+    seed: int,
+    *,
+    spread: float = 0.0,
+    noise: bool = True,
+    dt: float = DT_S,
+    order_noise: float = ORDER_NOISE,
+) -> Furnaces:
+    """n anneals from S = 0.05 at 300 K until all are ordered or it is late."""
+    rng = np.random.default_rng(seed)
+    kinds = replace(uncertain(rng, n, spread), order_noise=order_noise)
+    anneals = Anneals(kinds, n, rng if noise else None, dt=dt)
+    while anneals.furnaces.t < LATE_S and np.isnan(anneals.furnaces.done_s).any():
+        controller(anneals)
+    return anneals.furnaces
+
+
+def constant(kelvin: Settings) -> Controller:
+    """A constant temperature."""
+    return lambda a: a.decide({"temperature": kelvin * np.ones(a.n)})
+
+
+def ramp(start: Settings, end: Settings, seconds: Settings) -> Controller:
+    """To `start` (K), and from there to `end` in `seconds`."""
+    return lambda a: a.decide(
+        {"temperature": start + (end - start) * np.minimum(1.0, a.furnaces.t / seconds) * np.ones(a.n)}
+    )
+
+
+class OrderPID:
+    """PID on S: the heater's power from the error of S, in ISA form, with back-calculation.
+
+    Args:
+        gain: power per unit of S. ti, td: s.
+    """
+
+    def __init__(self, gain: Settings, ti: Settings, td: Settings) -> None:
+        self.gain, self.ti, self.td = gain, ti, td
+        self._integral: Array | None = None
+        self._last = np.zeros(0)
+
+    def __call__(self, a: Anneals) -> None:
+        S = a.belief.S  # filtered: the readings' own noise would be most of the derivative
+        if self._integral is None or len(self._integral) != a.n or a.furnaces.t == 0:
+            self._integral, self._last = np.zeros(a.n), S.copy()
+        dt = policy.PERIOD_S
+        error = 0.9 - S
+        v = self.gain * (error - self.td * (S - self._last) / dt) + self._integral
+        u = np.clip(v, 0.0, 1.0)
+        self._integral = self._integral + self.gain * dt / self.ti * error + np.minimum(1.0, dt / self.ti) * (u - v)
+        self._last = S.copy()
+        a.heat(u, dt)
+
+
+class Predictive:
+    """Model-predictive control: the power for the next 5 s after which the least time is left, by the optimum's table.
+
+    S and the kinetics are the filter's, the temperature that of a Smith predictor: the model of the furnace run on with
+    the powers that are still under way (O. J. M. Smith, Chem. Eng. Prog. 53 (1957) 217), corrected by the reading.
+    """
+
+    def __init__(self, optimum: Optimum, powers: int = 21) -> None:
+        self.optimum, self.powers = optimum, np.linspace(0.0, 1.0, powers)
+        self._sent: list[Array] = []
+
+    def __call__(self, a: Anneals) -> None:
+        if a.furnaces.t == 0:
+            self._sent = [np.zeros(a.n)]
+        f, dt = a.furnaces.furnace, policy.PERIOD_S
+        slope = (a.measured["temperature"] - a.before["temperature"]) / dt if a.furnaces.t else np.zeros(a.n)
+        T = a.measured["temperature"] + slope * f.sensor_lag_s * (a.rng is not None)
+        S, kinetics = a.belief.S, np.exp(a.belief.kinetics)
+        delay = f.delay_s if a.rng is not None else a.dt
+        S, T = _on(a, S, T, self._sent[-1], delay, kinetics)
+        times = []
+        for u in self.powers:
+            s, t = _on(a, S, T, np.full(a.n, u), dt, kinetics)
+            late = self.optimum.at(s, t)
+            times.append(np.where(s >= self.optimum.S[-1], -1e3 * (s - self.optimum.S[-1]), late))
+        best = self.powers[np.argmin(times, axis=0)]
+        self._sent.append(best)
+        a.heat(best, dt)
+
+
+def _on(a: Anneals, S: Array, T: Array, power: Array, seconds: float, kinetics: Array) -> tuple[Array, Array]:
+    f = a.furnaces.furnace
+    end = f.ambient_K + f.gain_K * power
+    parts = max(1, round(seconds))
+    h = seconds / parts
+    for _ in range(parts):
+        then = end + (T - end) * np.exp(-h / f.tau_s)
+        S = np.clip(a.furnaces.model.step(S, (T + then) / 2, h * kinetics), 1e-3, 0.9999)
+        T = then
+    return S, T
+
+
+def searched(
+    make: Callable[..., Controller],
+    low: Array,
+    high: Array,
+    seed: int,
+    *,
+    rounds: int = 10,
+    tries: int = 24,
+    n: int = 40,
+) -> tuple[Array, float]:
+    """The settings with which a controller is quickest on n noisy anneals, and its mean time, s.
+
+    Cross-entropy search: R. Y. Rubinstein, Methodol. Comput. Appl. Probab. 1 (1999) 127.
+
+    Args:
+        make: a controller from its settings, each an array of one value for each anneal.
+        low, high: box of the settings.
+    """
+    rng = np.random.default_rng(seed)
+    mean, width = (low + high) / 2, (high - low) / 2
+    best, least = mean, np.inf
+    for _ in range(rounds):
+        settings = np.clip(mean + width * rng.standard_normal((tries, len(low))), low, high)
+        done = anneal(make(*np.repeat(settings, n, axis=0).T), tries * n, seed).done_s
+        times = np.where(np.isnan(done), LATE_S, done).reshape(tries, n).mean(1)
+        if times.min() < least:
+            best, least = settings[times.argmin()], float(times.min())
+        elite = settings[np.argsort(times)[: tries // 4]]
+        mean, width = elite.mean(0), elite.std(0) + 0.01 * (high - low)
+    return best, least
