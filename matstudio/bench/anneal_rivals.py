@@ -7,43 +7,17 @@ it on anneals that are not those of the table.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
 
 from matstudio.control import policy
-from matstudio.dynamics.annealing import ORDER_NOISE, Furnaces, uncertain
 from matstudio.dynamics.optimum import Optimum
-from matstudio.training.annealing import DT_S, Anneals
+from matstudio.training.annealing import LATE_S, Anneals, Controller, anneal
 
 Array: TypeAlias = np.ndarray
-Controller: TypeAlias = Callable[[Anneals], object]
-"""Takes the anneals to the next decision."""
 Settings: TypeAlias = Array | float
 """One for all anneals, or one for each, (n,)."""
-
-LATE_S = 1200.0
-"""An anneal that is not ordered by then has failed; it counts with this time in a search."""
-
-
-def anneal(
-    controller: Controller,
-    n: int,
-    seed: int,
-    *,
-    spread: float = 0.0,
-    noise: bool = True,
-    dt: float = DT_S,
-    order_noise: float = ORDER_NOISE,
-) -> Furnaces:
-    """n anneals from S = 0.05 at 300 K until all are ordered or it is late."""
-    rng = np.random.default_rng(seed)
-    kinds = replace(uncertain(rng, n, spread), order_noise=order_noise)
-    anneals = Anneals(kinds, n, rng if noise else None, dt=dt)
-    while anneals.furnaces.t < LATE_S and np.isnan(anneals.furnaces.done_s).any():
-        controller(anneals)
-    return anneals.furnaces
 
 
 def constant(kelvin: Settings) -> Controller:

@@ -11,19 +11,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from matstudio.bench.anneal_rivals import (
-    Controller,
-    OrderPID,
-    Predictive,
-    anneal,
-    constant,
-    ramp,
-    searched,
-)
+from matstudio.bench.anneal_rivals import OrderPID, Predictive, constant, ramp, searched
 from matstudio.bench.rows import Row
 from matstudio.control.policy import Policy
 from matstudio.dynamics.annealing import Furnaces
 from matstudio.dynamics.optimum import Optimum, optimum
+from matstudio.training.annealing import Controller, anneal, following
 
 EPISODES, FEW = 1000, 300
 SEED = 7
@@ -40,11 +33,6 @@ _FOUND: Mapping[str, tuple[float, ...]] = {
     "PID on S": (0.6, 2000.0, 0.0),
 }
 """Settings that `searched` found, which `--full` searches anew."""
-
-
-def following(policy: Policy) -> Controller:
-    """The policy as a controller."""
-    return lambda a: a.decide(policy.decide(a.seen))
 
 
 def rolled_out(best: Optimum, dt: float) -> Furnaces:

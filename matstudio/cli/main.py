@@ -75,8 +75,10 @@ def parser() -> argparse.ArgumentParser:
     predict.add_argument("--out", metavar="PRED", required=True)
     predict.add_argument("--denoised", metavar="FILE.h5", help="write the images without their noise, too")
     train = command("train", "train:train", "train a network from simulation")
-    train.add_argument("name", choices=("unet", "denoise", "vit"))
-    train.add_argument("--steps", type=int, metavar="N", help="default 7000: an hour or more on 2 idle cores")
+    train.add_argument("name", choices=("unet", "denoise", "vit", "policy", "policy3"))
+    train.add_argument(
+        "--steps", type=int, metavar="N", help="default 7000 (a policy: 120 rounds): an hour or more on 2 idle cores"
+    )
     train.add_argument("--seed", type=int, metavar="S", help="of the first weights and of all images; default 1")
     train.add_argument("--out", metavar="DIR", help="checkpoint, weights and card; default training-NAME")
     train.add_argument("--resume", action="store_true", help="go on from the checkpoint in DIR")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -10,9 +11,9 @@ import numpy as np
 from matstudio.control.belief import Belief
 from matstudio.control.heaters import Heaters
 from matstudio.control.pid import lambda_tuning
-from matstudio.control.policy import PERIOD_S, Seen
+from matstudio.control.policy import PERIOD_S, Policy, Seen
 from matstudio.domain.process import Limits
-from matstudio.dynamics.annealing import AMBIENT_K, Furnaces, Kinds
+from matstudio.dynamics.annealing import AMBIENT_K, ORDER_NOISE, Furnaces, Kinds, uncertain
 
 Array: TypeAlias = np.ndarray
 
@@ -35,6 +36,10 @@ def varied(rng: np.random.Generator, n: int) -> Kinds:
         S=np.where(midst, rng.uniform(0.02, 0.95, n), np.exp(rng.uniform(np.log(0.02), np.log(0.2), n))),
         T=np.where(midst, rng.uniform(300.0, 700.0, n), rng.uniform(290.0, 330.0, n)),
     )
+
+
+LATE_S = 1200.0
+"""An anneal that is not ordered by then has failed."""
 
 
 class Anneals:
@@ -96,3 +101,31 @@ class Anneals:
 
     def _read(self) -> None:
         self.belief.read(self.order, self.furnaces.kinds.order_noise if self.rng else 1e-3, self.dt)
+
+
+Controller: TypeAlias = Callable[[Anneals], object]
+"""Takes the anneals to the next decision."""
+
+
+def anneal(
+    controller: Controller,
+    n: int,
+    seed: int,
+    *,
+    spread: float = 0.0,
+    noise: bool = True,
+    dt: float = DT_S,
+    order_noise: float = ORDER_NOISE,
+) -> Furnaces:
+    """n anneals from S = 0.05 at 300 K until all are ordered or it is late."""
+    rng = np.random.default_rng(seed)
+    kinds = replace(uncertain(rng, n, spread), order_noise=order_noise)
+    anneals = Anneals(kinds, n, rng if noise else None, dt=dt)
+    while anneals.furnaces.t < LATE_S and np.isnan(anneals.furnaces.done_s).any():
+        controller(anneals)
+    return anneals.furnaces
+
+
+def following(policy: Policy) -> Controller:
+    """The policy as a controller."""
+    return lambda a: a.decide(policy.decide(a.seen))

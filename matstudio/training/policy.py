@@ -27,8 +27,8 @@ from matstudio.training.annealing import HORIZON_S, REWARD_MEV, Anneals, Array, 
 from matstudio.training.loop import Progress
 
 CONTROLS = {"policy": policy.ALONE, "policy3": policy.ALL}
-ROUNDS = 160
-_SIDE_BY_SIDE, _WIDTH = 384, 64
+ROUNDS = 120
+SIDE_BY_SIDE, _WIDTH = 384, 64
 _DECISIONS = round(HORIZON_S / policy.PERIOD_S)
 _RATE, _LEAST_RATE = 1e-3, 2e-5
 _LIMIT = 10.0
@@ -83,7 +83,7 @@ class _Many(VecEnv):
     """The same for many anneals that begin and end together, which is as many times faster."""
 
     def __init__(self, controls: tuple[str, ...], seed: int) -> None:
-        super().__init__(_SIDE_BY_SIDE, *spaces(controls))
+        super().__init__(SIDE_BY_SIDE, *spaces(controls))
         self.controls, self.first, self.round = controls, seed, 0
         self.low = np.full(self.observation_space.shape or (), np.inf, np.float32)
         self.high = -self.low
@@ -151,7 +151,7 @@ class PolicyTraining:
             self._env,
             learning_rate=lambda _: _LEAST_RATE + (_RATE - _LEAST_RATE) * max(0.0, 1 - self.done / self.rounds),
             n_steps=_DECISIONS,
-            batch_size=_SIDE_BY_SIDE * _DECISIONS // 8,
+            batch_size=SIDE_BY_SIDE * _DECISIONS // 8,
             n_epochs=10,
             gamma=0.99,
             gae_lambda=0.95,
@@ -167,7 +167,7 @@ class PolicyTraining:
         self._env.round = self.done
         start = time.monotonic()
         self._ppo._last_obs = None
-        self._ppo.learn(_SIDE_BY_SIDE * _DECISIONS, reset_num_timesteps=False)
+        self._ppo.learn(SIDE_BY_SIDE * _DECISIONS, reset_num_timesteps=False)
         self.spent_s += time.monotonic() - start
         self.done += 1
         buffer = self._ppo.rollout_buffer
