@@ -11,7 +11,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from matstudio.control import policy
+from matstudio.control.policy import PERIOD_S
+from matstudio.dynamics.annealing import TARGET
 from matstudio.dynamics.optimum import Optimum
 from matstudio.training.annealing import LATE_S, Anneals, Controller, anneal
 
@@ -33,28 +34,34 @@ def ramp(start: Settings, end: Settings, seconds: Settings) -> Controller:
 
 
 class OrderPID:
-    """PID on S: the heater's power from the error of S, in ISA form, with back-calculation.
+    """PID on S in ISA form with back-calculation, to the heater's power or, as a cascade, to the temperature.
 
     Args:
-        gain: power per unit of S. ti, td: s.
+        gain: power (or 100 K) per unit of S. ti, td: s.
+        start: of the integral part: power, or K above 500 in units of 100 K.
+        cascade: whether it moves the setpoint of the temperature loop, 500 to 700 K, in place of the power.
     """
 
-    def __init__(self, gain: Settings, ti: Settings, td: Settings) -> None:
-        self.gain, self.ti, self.td = gain, ti, td
-        self._integral: Array | None = None
-        self._last = np.zeros(0)
+    def __init__(
+        self, gain: Settings, ti: Settings, td: Settings, start: Settings = 0.0, *, cascade: bool = False
+    ) -> None:
+        self.gain, self.ti, self.td, self.start, self.cascade = gain, ti, td, start, cascade
+        self._integral = self._last = np.zeros(0)
 
     def __call__(self, a: Anneals) -> None:
         S = a.belief.S  # filtered: the readings' own noise would be most of the derivative
-        if self._integral is None or len(self._integral) != a.n or a.furnaces.t == 0:
-            self._integral, self._last = np.zeros(a.n), S.copy()
-        dt = policy.PERIOD_S
-        error = 0.9 - S
+        if a.furnaces.t == 0:
+            self._integral, self._last = self.start * np.ones(a.n), S.copy()
+        dt = PERIOD_S
+        error = TARGET - S
         v = self.gain * (error - self.td * (S - self._last) / dt) + self._integral
-        u = np.clip(v, 0.0, 1.0)
+        u = np.clip(v, 0.0, 2.0 if self.cascade else 1.0)
         self._integral = self._integral + self.gain * dt / self.ti * error + np.minimum(1.0, dt / self.ti) * (u - v)
         self._last = S.copy()
-        a.heat(u, dt)
+        if self.cascade:
+            a.decide({"temperature": 500.0 + 100.0 * u})
+        else:
+            a.heat(u, dt)
 
 
 class Predictive:
@@ -71,7 +78,7 @@ class Predictive:
     def __call__(self, a: Anneals) -> None:
         if a.furnaces.t == 0:
             self._sent = [np.zeros(a.n)]
-        f, dt = a.furnaces.furnace, policy.PERIOD_S
+        f, dt = a.furnaces.furnace, PERIOD_S
         slope = (a.measured["temperature"] - a.before["temperature"]) / dt if a.furnaces.t else np.zeros(a.n)
         T = a.measured["temperature"] + slope * f.sensor_lag_s * (a.rng is not None)
         S, kinetics = a.belief.S, np.exp(a.belief.kinetics)

@@ -7,7 +7,8 @@ of the noise-free problem: the grid's solution rolled out at a step of 0.05 s.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 
@@ -25,7 +26,14 @@ IMAGE_NOISE = 0.003
 _BOXES: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "constant": ((560.0,), (640.0,)),
     "ramp": ((590.0, 560.0, 100.0), (660.0, 660.0, 500.0)),
-    "PID on S": ((0.1, 20.0, 0.0), (3.0, 2000.0, 100.0)),
+    "PID on S": ((-0.5, 20.0, 0.0, 0.2), (1.0, 3000.0, 100.0, 0.9)),
+    "PID on S, cascade": ((-1.0, 20.0, 0.0, 0.5), (1.0, 3000.0, 100.0, 2.0)),
+}
+_MAKERS: Mapping[str, Callable[..., Controller]] = {
+    "constant": constant,
+    "ramp": ramp,
+    "PID on S": OrderPID,
+    "PID on S, cascade": partial(OrderPID, cascade=True),
 }
 _FOUND: Mapping[str, tuple[float, ...]] = {
     "constant": (615.0,),
@@ -51,9 +59,8 @@ def policy_rows(full: bool = False) -> list[Row]:
         Row("optimum", "optimum, no noise: S 0.9 after", least, "s", "302.22 s (collocation)", least / 302.22, None)
     ]
     policy = Policy.load()
-    makers = {"constant": constant, "ramp": ramp, "PID on S": OrderPID}
     rivals: dict[str, Controller] = {}
-    for name, make in makers.items():
+    for name, make in _MAKERS.items():
         settings: np.ndarray = np.array(_FOUND[name])
         if full:
             settings, _ = searched(make, *(np.array(x) for x in _BOXES[name]), SEED)

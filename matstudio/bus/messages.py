@@ -52,6 +52,7 @@ COMMANDS: dict[str, Command] = {
     "halt": Command({"who": str, "why": str}, (STATION,), optional=("why",)),
     "reset": Command({"who": str}, (STATION,)),
     "acknowledge": Command({"who": str, "alarm": str}, (STATION,)),
+    "policy": Command({"who": str, "name": str}, (STATION,)),
     "accept": Command({"who": str, "value": Number}, (STATION,), optional=("value",)),
     "reject": Command({"who": str, "why": str}, (STATION,), optional=("why",)),
     "note": Command(

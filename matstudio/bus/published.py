@@ -123,8 +123,10 @@ class Order(TypedDict):
 
 
 class Advised(TypedDict):
-    """What the policy would do, and where that leads; empty maps where there is nothing."""
+    """The policy in use and what it moves, what it would do, and where that leads; empty where there is nothing."""
 
+    policy: str
+    controls: tuple[str, ...]
     advice: Mapping[str, Any]
     forecast: Mapping[str, Any]
 

@@ -42,6 +42,8 @@ NAMES = (
 """Of the features that every policy sees."""
 ALONE = ("temperature",)
 ALL = ("temperature", "pressure", "composition")
+POLICIES = {"policy": ALONE, "policy3": ALL}
+"""What each of the policies sets that come with the program."""
 _BEYOND = 0.25  # a feature may lie outside what was seen in training by this part of that range
 _SURPRISE = 4.0
 _STRANGE = 3.0  # standard deviations of the prior

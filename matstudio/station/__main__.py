@@ -12,7 +12,7 @@ from matstudio.bus.messages import CommandServer, Publisher, Subscriber
 from matstudio.bus.rundir import MODELHOST, STATION, Run
 from matstudio.control.audit import AuditWriter, Entry, last_link
 from matstudio.control.limits import settings_or_fault
-from matstudio.control.policy import Policy
+from matstudio.control.policy import POLICIES, Policy
 from matstudio.instruments.remote import RemoteDevice
 from matstudio.station.core import PERIOD_S, Station
 from matstudio.station.recorder import RecorderWatch
@@ -61,7 +61,7 @@ def body(run: Run, stop: threading.Event) -> None:
         writer.write(entry)
         publisher.send("event", entry)
 
-    station = Station(device, run.clock, settings, record=record, link=last_link(run.audit_path), policy=_policy())
+    station = Station(device, run.clock, settings, record=record, link=last_link(run.audit_path), policies=_policies())
     server = CommandServer(run.socket(STATION, "cmd"), STATION, station.handlers())
     processes.settle()
     why = "the station ends by an error"
@@ -122,13 +122,15 @@ def _serve(
     return "station stops"
 
 
-def _policy() -> Policy | None:
-    """The policy that came with the program; without it there is neither ADVISE nor POLICY."""
-    try:
-        return Policy.load()
-    except ValueError as error:
-        log.warning("%s", error)
-        return None
+def _policies() -> dict[str, Policy]:
+    """The policies that came with the program; without any there is neither ADVISE nor POLICY."""
+    found = {}
+    for name in POLICIES:
+        try:
+            found[name] = Policy.load(name)
+        except ValueError as error:
+            log.warning("%s", error)
+    return found
 
 
 def _wait_until_safe(station: Station, device: RemoteDevice) -> None:

@@ -27,7 +27,7 @@ _EVERY_S = 1.0  # of run time between two steps of the filter
 _LATE_S, _LATE_REAL_S = 10.0, 5.0  # without a reading of S: of run time, and of real time where that runs faster
 _STEPS, _REST_S = 6, 0.04  # of a forecast at a time; real seconds between two times
 _SILENT_S = 60.0  # for which a rejected proposal is not made again
-_LIKE_K = 15.0
+_LIKE_K = 30.0
 _VALUES = ("temperature", "pressure", "composition")
 
 
@@ -59,12 +59,14 @@ class Advisor:
     """Belongs to the station's thread.
 
     Args:
-        policy: the network, or None: nothing is ever advised.
+        policies: the networks by name, the first in use; none: nothing is ever advised.
         speed: of run time.
     """
 
-    def __init__(self, policy: Policy | None, speed: float) -> None:
-        self.policy, self._speed = policy, max(1.0, speed)
+    def __init__(self, policies: Mapping[str, Policy], speed: float) -> None:
+        self.policies, self._speed = dict(policies), max(1.0, speed)
+        self.name = next(iter(self.policies), "")
+        """Of the one in use."""
         self.advice: Advice | None = None
         self.forecast: Forecast | None = None
         self.news = False
@@ -77,6 +79,22 @@ class Advisor:
         self._heard_real = -math.inf
         self._worked = -math.inf
         self._refused: tuple[float, float, str] = (-math.inf, math.nan, "")
+
+    @property
+    def policy(self) -> Policy | None:
+        """The one in use."""
+        return self.policies.get(self.name)
+
+    def use(self, name: str) -> None:
+        """Use another one.
+
+        Raises:
+            ValueError: there is none of that name.
+        """
+        if name not in self.policies:
+            raise ValueError(f"no policy {name!r}: {', '.join(self.policies) or 'none is loaded'}")
+        self.name = name
+        self.forget()
 
     def adopt(self, furnace: observer.Furnace | None) -> None:
         """A device has been reached; `furnace` as it describes it."""
@@ -162,7 +180,13 @@ class Advisor:
     def published(self) -> dict[str, Any]:
         """What the window is told."""
         advice = {} if self.advice is None else asdict(self.advice)
-        return {"advice": advice, "forecast": {} if self.forecast is None else asdict(self.forecast)}
+        controls = self.policy.controls if self.policy is not None else ()
+        return {
+            "policy": self.name,
+            "controls": controls,
+            "advice": advice,
+            "forecast": {} if self.forecast is None else asdict(self.forecast),
+        }
 
     def trouble(self, now: float) -> str:
         """Why the policy must not be followed, in one line, or ""; also where there is none."""

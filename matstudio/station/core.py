@@ -45,7 +45,7 @@ class Station:
         settings: limits, interlocks and tuning.
         record: takes each audit entry, at once, without blocking.
         link: end of the audit chain that is continued.
-        policy: that advises, if there is one.
+        policies: that may advise, by name; the first is in use until a person chooses another.
     """
 
     def __init__(
@@ -56,11 +56,11 @@ class Station:
         *,
         record: Callable[[audit.Entry], None] = lambda entry: None,
         link: audit.Link | None = None,
-        policy: Policy | None = None,
+        policies: Mapping[str, Policy] | None = None,
     ) -> None:
         self.device, self.clock, self.settings = device, clock, settings
         self.mode, self.why = Mode.OFF, "start"
-        self.policy_loaded = policy is not None
+        self.policy_loaded = bool(policies)
         self.audit_error = self.recording_error = ""
         """Why the audit log, or the recording, cannot be written, or ""; set by who knows."""
         self.launcher_gone = False
@@ -76,7 +76,7 @@ class Station:
         self._who_is_it: object = None
         self._out = Outputs(device, settings, self.note, self._speed)
         self._loop = Loop(settings.pid or tuning(PERIOD_S))
-        self.advisor = Advisor(policy, self._speed)
+        self.advisor = Advisor(policies or {}, self._speed)
         """What the policy would do; told of the models' S by who hears them."""
         self._monitor = sensor.SensorMonitor(-math.inf, math.inf, None, self._max_age)
         self._readings: dict[str, Reading] = {}
@@ -460,6 +460,14 @@ class Station:
                 raise CommandError(problem)
         self._follow_advice(setpoints, f"operator:{who}", "advice accepted" if value is None else "advice changed")
         self._drive(self.clock.now())
+
+    def handle_policy(self, who: str, name: str) -> None:
+        """A person chooses a policy, and with it what it may move."""
+        self._clients.heard(who)
+        old = self.advisor.name
+        self.advisor.use(name)
+        text = f"policy {old} -> {name}, which moves {', '.join(self.advisor.policies[name].controls)}"
+        self.note("policy", f"operator:{who}", text, old=old, new=name)
 
     def handle_reject(self, who: str, why: str = "") -> None:
         """A person does not want what the policy advises."""

@@ -26,7 +26,6 @@ from matstudio.modalities.weights import save_weights
 from matstudio.training.annealing import HORIZON_S, REWARD_MEV, Anneals, Array, varied
 from matstudio.training.loop import Progress
 
-CONTROLS = {"policy": policy.ALONE, "policy3": policy.ALL}
 ROUNDS = 120
 SIDE_BY_SIDE, _WIDTH = 384, 64
 _DECISIONS = round(HORIZON_S / policy.PERIOD_S)
@@ -144,7 +143,7 @@ class PolicyTraining:
     reward: float = 0.0
 
     def __post_init__(self) -> None:
-        self.controls = CONTROLS[self.name]
+        self.controls = policy.POLICIES[self.name]
         self._env = _Many(self.controls, self.seed)
         self._ppo = PPO(
             "MlpPolicy",

@@ -172,6 +172,21 @@ def _control(window: MainWindow) -> list[Action]:
             needs="mode ADVISE",
             tip="The policy's setpoints become yours; ADVISE goes on",
         ),
+        *(
+            Action(
+                f"control.policy.{name}",
+                text,
+                "Control/Policy moves",
+                lambda n=name: station("policy", name=n),
+                when=lambda: live.settable and live.attached,
+                needs="a device that takes setpoints, and a station that answers",
+                checked=lambda n=name: live.advice.get("policy") == n,
+            )
+            for name, text in (
+                ("policy", "The temperature alone"),
+                ("policy3", "Temperature, pressure and composition"),
+            )
+        ),
         Action(
             "control.reject",
             "Reject the advice",

@@ -17,7 +17,12 @@ def policy():
 @pytest.fixture
 def told(bench, policy):
     """A station with a policy, which hears of S every 0.6 s, half a second late."""
-    bench.station = Station(bench.device, bench.clock, record=bench.entries.append, policy=policy)
+    bench.station = Station(
+        bench.device,
+        bench.clock,
+        record=bench.entries.append,
+        policies={"policy": policy, "policy3": Policy.load("policy3")},
+    )
     bench.advisor = bench.station.advisor
     rng, past, bench.sigma = np.random.default_rng(0), [], 0.005
 
@@ -57,6 +62,7 @@ def test_advise_waits_for_a_person(told):
     assert told.station.mode is Mode.ADVISE
     with pytest.raises(CommandError, match="above the limit"):
         told.station.handle_accept("ana", 2000.0)
+    told.run(90)
     told.station.handle_reject("ana", "too hot for the holder")
     told.run(6)
     assert told.advisor.advice.rejected == "ana"
@@ -94,7 +100,12 @@ def test_an_answer_that_is_no_number_is_never_followed(told, policy, monkeypatch
 
 
 def test_no_advice_before_the_models_have_spoken(bench, policy):
-    bench.station = Station(bench.device, bench.clock, record=bench.entries.append, policy=policy)
+    bench.station = Station(
+        bench.device,
+        bench.clock,
+        record=bench.entries.append,
+        policies={"policy": policy, "policy3": Policy.load("policy3")},
+    )
     bench.run(5)
     with pytest.raises(CommandError, match="have not said yet"):
         bench.station.handle_mode("ana", "POLICY")
@@ -103,3 +114,15 @@ def test_no_advice_before_the_models_have_spoken(bench, policy):
     assert "have not said yet" in bench.station.advisor.advice.trouble
     with pytest.raises(CommandError, match="no advice to accept"):
         bench.station.handle_accept("ana")
+
+
+def test_with_composition_it_is_far_quicker(told):
+    with pytest.raises(ValueError, match="no policy 'nonsense': policy, policy3"):
+        told.station.handle_policy("ana", "nonsense")
+    told.station.handle_policy("ana", "policy3")
+    told.station.handle_mode("ana", "POLICY")
+    told.run(150)
+    assert told.furnace.plant.S > 0.9
+    assert told.station.mode is Mode.POLICY
+    told.check_writes()
+    assert told.kinds("policy")[-1]["data"] == {"old": "policy", "new": "policy3"}
