@@ -111,7 +111,12 @@ def _add_run_options(target: argparse.ArgumentParser, *, instrument: bool = True
     target.add_argument("--speed", type=float, default=1.0, metavar="X", help="run time per real time, 0.1 to 100")
     target.add_argument("--record", metavar="FILE.nxs", help="record from the start")
     target.add_argument("--screenshot", metavar="PNG", help="leave a picture of the window at the end")
-    target.add_argument("--report", metavar="JSON", help="leave a report at the end")
+    target.add_argument(
+        "--report",
+        action="append",
+        metavar="FILE",
+        help="leave a report at the end: .json, .html or .pdf; may be given again",
+    )
     target.add_argument("--mode", choices=("OFF", "MANUAL", "PID", "ADVISE", "POLICY"), help="ask for this mode")
     target.add_argument("--seed", type=int, default=0, help="of the twin; same seed, same frames")
 

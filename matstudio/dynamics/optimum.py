@@ -15,7 +15,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
-from matstudio.dynamics.annealing import TARGET
+from matstudio.dynamics.annealing import TARGET, Furnaces, Kinds
 from matstudio.dynamics.ordering import OrderingModel
 from matstudio.instruments.twin.plant import Furnace
 
@@ -49,6 +49,13 @@ class Optimum:
         low = table[i, j] + y * (table[i, j + 1] - table[i, j])
         high = table[i + 1, j] + y * (table[i + 1, j + 1] - table[i + 1, j])
         return np.asarray(low + x * (high - low))
+
+    def follow(self, S: float, T: float, dt: float = 0.25) -> float:
+        """Seconds until S is the target along this way from S at T (K), without noise; NaN: not within 3,000 s."""
+        made = Furnaces(1, Kinds(S=S, T=T), dt=dt)
+        while np.isnan(made.done_s[0]) and made.t < 3000.0:
+            made.step(self.at(made.S, made.T, heater=True))
+        return float(made.done_s[0])
 
 
 def _place(axis: Array, value: Array) -> tuple[Array, Array]:
