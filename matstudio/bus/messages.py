@@ -62,6 +62,9 @@ COMMANDS: dict[str, Command] = {
     "acknowledge": Command({"who": str, "alarm": str}, (STATION,)),
     "shelve": Command({"who": str, "alarm": str, "minutes": Number, "reason": str}, (STATION,)),
     "unshelve": Command({"who": str, "alarm": str}, (STATION,)),
+    "policy": Command({"who": str, "name": str}, (STATION,)),
+    "accept": Command({"who": str, "value": Number}, (STATION,), optional=("value",)),
+    "reject": Command({"who": str, "why": str}, (STATION,), optional=("why",)),
     "note": Command(
         {"who": str, "text": str, "t": Number, "bookmark": bool}, (STATION, DEVICE), optional=("t", "bookmark")
     ),

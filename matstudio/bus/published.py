@@ -127,10 +127,29 @@ class Recording(TypedDict):
     error: str | None
 
 
+class Order(TypedDict):
+    """The fused order parameter and its standard deviation, of frames of run time `t`."""
+
+    t: Time
+    value: float
+    sigma: float
+
+
+class Advised(TypedDict):
+    """The policy in use and what it moves, what it would do, and where that leads; empty where there is nothing."""
+
+    policy: str
+    controls: tuple[str, ...]
+    advice: Mapping[str, Any]
+    forecast: Mapping[str, Any]
+
+
 PUBLISHED: dict[str, Any] = {
     "readings": Readings,
     "status": Status,
     "event": Event,
+    "advice": Advised,
+    "order": Order,
     "estimate": Estimate,
     "state": MaterialState,
     "models": Mapping[str, ModelRow],

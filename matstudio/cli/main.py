@@ -84,8 +84,10 @@ def parser() -> argparse.ArgumentParser:
     predict.add_argument("--out", metavar="PRED", required=True)
     predict.add_argument("--denoised", metavar="FILE.h5", help="write the images without their noise, too")
     train = command("train", "train:train", "train a network from simulation")
-    train.add_argument("name", choices=("unet", "denoise", "vit"))
-    train.add_argument("--steps", type=int, metavar="N", help="default 7000: an hour or more on 2 idle cores")
+    train.add_argument("name", choices=("unet", "denoise", "vit", "policy", "policy3"))
+    train.add_argument(
+        "--steps", type=int, metavar="N", help="default 7000 (a policy: 120 rounds): an hour or more on 2 idle cores"
+    )
     train.add_argument("--seed", type=int, metavar="S", help="of the first weights and of all images; default 1")
     train.add_argument("--out", metavar="DIR", help="checkpoint, weights and card; default training-NAME")
     train.add_argument("--resume", action="store_true", help="go on from the checkpoint in DIR")
@@ -145,7 +147,12 @@ def _add_run_options(target: argparse.ArgumentParser, *, instrument: bool = True
     target.add_argument("--speed", type=float, default=1.0, metavar="X", help="run time per real time, 0.1 to 100")
     target.add_argument("--record", metavar="FILE.nxs", help="record from the start")
     target.add_argument("--screenshot", metavar="PNG", help="leave a picture of the window at the end")
-    target.add_argument("--report", metavar="JSON", help="leave a report at the end")
+    target.add_argument(
+        "--report",
+        action="append",
+        metavar="FILE",
+        help="leave a report at the end: .json, .html or .pdf; may be given again",
+    )
     target.add_argument("--mode", choices=("OFF", "MANUAL", "PID", "ADVISE", "POLICY"), help="ask for this mode")
     target.add_argument("--seed", type=int, default=0, help="of the twin; same seed, same frames")
     target.add_argument("--domain-atoms", type=float, metavar="N", help="of the twin, 100 to 1e9: few fluctuate more")

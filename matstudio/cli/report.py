@@ -12,6 +12,7 @@ from matstudio.bus.messages import CommandClient, CommandError, NoAnswer, Subscr
 from matstudio.bus.ring import RingError, RingReader
 from matstudio.bus.rundir import DEVICE, MODELHOST, RECORDER, STATION, STUDIO, Run
 from matstudio.cli import control
+from matstudio.cli.story import Story
 from matstudio.cli.supervise import Supervisor
 
 _FROM = {"readings": DEVICE, "status": STATION, "event": STATION, "recording": RECORDER}
@@ -69,6 +70,7 @@ class Watcher:
         self.last: dict[str, Any] = {}
         self.heard: dict[str, float] = {}
         self.events: list[str] = []
+        self.story = Story(run)
 
     def greet(self) -> None:
         """Tell the station, once a second, that somebody answers for a run without a window."""
@@ -83,6 +85,7 @@ class Watcher:
         for topic, message in self._subscriber.receive(seconds):
             self.last[topic] = message
             self.heard[_FROM.get(topic, topic)] = time.monotonic()
+            self.story.take(topic, message)
             if topic == "event":
                 self.events.append(str(message.get("text", "")))
         self._produced.follow()
@@ -110,14 +113,21 @@ class Watcher:
         heard = {"status", "readings", "models", "recording"} <= set(self.last)
         return heard and bool(models) and all(m["analysed"] or m["error"] for m in models.values())
 
+    def picture(self) -> None:
+        """Keep the newest frames for the report."""
+        if not self._streams:
+            with contextlib.suppress(CommandError):
+                description = control.ask(self._run, DEVICE, "describe")["description"]
+                self._streams = tuple(s.name for s in description.streams)  # type: ignore[attr-defined]
+        self.story.look(self._streams)
+
     def report(self, arguments: argparse.Namespace, supervisor: Supervisor, *, early: bool) -> dict[str, Any]:
         """The report; `problems` is empty for a run in which everything worked. A run that a person ended `early`,
         before it had started, has no silent parts."""
         now = self._run.clock.now()
         status, recording = self.last.get("status", {}), self.last.get("recording", {})
-        with contextlib.suppress(CommandError):
-            description = control.ask(self._run, DEVICE, "describe")["description"]
-            self._streams = tuple(s.name for s in description.streams)  # type: ignore[attr-defined]
+        self._streams = ()
+        self.picture()
         streams = self._counts(now)
         problems = list(supervisor.problems)
         if not early:

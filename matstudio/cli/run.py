@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from matstudio import plugins
 from matstudio.bus import processes
@@ -25,6 +26,7 @@ from matstudio.cli.supervise import KEEP_RUNNING, MODULES, OPEN_NEXT, Supervisor
 
 _ASKED = (signal.SIGTERM, signal.SIGINT)
 """A studio that these end before it listens was asked to close; one that ends by any other signal crashed."""
+_PATIENT = ("ADVISE", "POLICY")
 _START_S = 60.0
 """A run that is shorter than its start lasts until every process has done something, this long at most."""
 
@@ -103,7 +105,7 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UsageError(f"--seed {arguments.seed}: 0 to 2^63 - 1")
     if arguments.domain_atoms is not None and not 100 <= arguments.domain_atoms <= 1e9:
         raise UsageError(f"--domain-atoms {arguments.domain_atoms:g}: 100 to 1e9")
-    for path in (arguments.record, arguments.screenshot, arguments.report):
+    for path in (arguments.record, arguments.screenshot, *(arguments.report or ())):
         if path is not None:
             writable(path)
     if not arguments.headless and not _has_display():
@@ -149,15 +151,21 @@ def _loop(the_run: Run, arguments: argparse.Namespace, stop: threading.Event, fo
         try:
             if windowed or arguments.screenshot:
                 supervisor.start(STUDIO)
-            asking = arguments.mode is not None
+            asking, asked, pictured = arguments.mode is not None, 0.0, False
             while not stop.is_set():
                 watcher.take(0.1)
                 if arguments.headless:
                     watcher.greet()
                 supervisor.check(watcher.heard)
-                if asking and watcher.ready():
-                    asking = False
-                    _ask_mode(the_run, arguments.mode)
+                if asking and watcher.ready() and time.monotonic() - asked > 1.0:
+                    asked = time.monotonic()
+                    refused = _ask_mode(the_run, arguments.mode)
+                    asking = bool(refused) and arguments.mode in _PATIENT and not late()  # the models must speak first
+                    if refused and not asking:
+                        print(f"mode {arguments.mode}: {refused}", file=sys.stderr)
+                if not pictured and watcher.complete():
+                    pictured = True
+                    watcher.picture()
                 if arguments.duration and the_run.clock.now() >= arguments.duration and (late() or watcher.complete()):
                     break
                 code = supervisor.studio_exit()
@@ -180,20 +188,30 @@ def _loop(the_run: Run, arguments: argparse.Namespace, stop: threading.Event, fo
             watcher.close()
         killed = supervisor.killed
     report["killed"] = killed
-    if arguments.report:
-        Path(arguments.report).write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+    for name in arguments.report or ():
+        _write(Path(name), report, watcher)
     if not report["problems"]:
         the_run.remove()
     print(Watcher.text(report))
     for path in report["recording"].get("paths", ()):
         print(f"session: {path}")
-    if arguments.report:
-        print(f"report: {arguments.report}")
+    for name in arguments.report or ():
+        print(f"report: {name}")
     if arguments.screenshot:
         print(f"screenshot: {arguments.screenshot}")
     if report["problems"] and not files:
         raise CheckFailed("; ".join(report["problems"]))
     return files
+
+
+def _write(path: Path, report: dict[str, Any], watcher: Watcher) -> None:
+    """The report as its name says: a page (HTML, PDF), or JSON."""
+    if path.suffix.lower() in (".html", ".htm", ".pdf"):
+        from matstudio.cli import page
+
+        page.write(path, report, watcher.story)
+    else:
+        path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
 
 
 def _screenshot(the_run: Run, path: Path, supervisor: Supervisor) -> None:
@@ -203,8 +221,10 @@ def _screenshot(the_run: Run, path: Path, supervisor: Supervisor) -> None:
         supervisor.problems.append(f"no screenshot: {error}")
 
 
-def _ask_mode(the_run: Run, mode: str) -> None:
+def _ask_mode(the_run: Run, mode: str) -> str:
+    """Ask for a mode; why it was refused, or ""."""
     try:
         control.ask(the_run, STATION, "mode", who=control.operator(), mode=mode)
     except CommandError as error:
-        print(f"mode {mode}: {error}", file=sys.stderr)
+        return str(error)
+    return ""

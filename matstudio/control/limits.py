@@ -5,7 +5,7 @@ version = 1                     # of this format; may be left out
 [limits.temperature]            # also heater, pressure, composition
 low = 250.0                     # K
 high = 860.0
-rate = 5.0                      # K/s; the setpoint moves no faster
+rate = 10.0                     # K/s; the setpoint moves no faster
 
 [interlocks.over_temperature]
 reading = "temperature"
@@ -55,7 +55,7 @@ from matstudio.domain.toml import line_of
 VERSION = 1
 Keys = tuple[str | int, ...]
 DEFAULT_LIMITS: Mapping[str, Limits] = {
-    "temperature": Limits(250.0, 860.0, 5.0),
+    "temperature": Limits(250.0, 860.0, 10.0),
     "heater": Limits(0.0, 1.0, 0.5),
     "pressure": Limits(0.0, 2.0, 0.05),
     "composition": Limits(0.2, 0.3, 0.005),

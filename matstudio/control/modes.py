@@ -65,6 +65,7 @@ class Event(StrEnum):
     CLIENTS_GONE = "no client"
     ABANDONED = "no client for 10 min"
     STALL = "station stood still"
+    POLICY_LOST = "policy cannot be followed"
     STOP = "station stops"
 
 
@@ -124,10 +125,11 @@ TABLE: Mapping[Event, Mapping[Mode, Mode | Refusal]] = {
     Event.CLIENTS_GONE:  _row(OFF,      HOLD,   PID,    HOLD,   HOLD,   HOLD,    SAFE),
     Event.ABANDONED:     _row(OFF,      SAFE,   SAFE,   SAFE,   SAFE,   SAFE,    SAFE),
     Event.STALL:         _row(OFF,      SAFE,   SAFE,   SAFE,   SAFE,   SAFE,    SAFE),
+    Event.POLICY_LOST:   _row(OFF,      MANUAL, PID,    ADVISE, HOLD,   HOLD,    SAFE),
     Event.STOP:          _row(SAFE,     SAFE,   SAFE,   SAFE,   SAFE,   SAFE,    SAFE),
 }
 # fmt: on
-_BY_ITSELF = frozenset({Event.WINDOW_SILENT, Event.CLIENTS_GONE})
+_BY_ITSELF = frozenset({Event.WINDOW_SILENT, Event.CLIENTS_GONE, Event.POLICY_LOST})
 
 
 @dataclass(frozen=True)
@@ -138,11 +140,13 @@ class Facts:
         no_writes: why the device takes no setpoints ("replay takes no setpoints"), or "".
         no_sensor: why the controlled temperature cannot be trusted, or "".
         policy: whether a policy is loaded.
+        no_policy: why it must not be followed now, or "".
     """
 
     no_writes: str = ""
     no_sensor: str = ""
     policy: bool = False
+    no_policy: str = ""
 
 
 def step(mode: Mode, event: Event, facts: Facts) -> Mode | Refusal:
@@ -156,6 +160,8 @@ def step(mode: Mode, event: Event, facts: Facts) -> Mode | Refusal:
         return new
     if new in (ADVISE, POLICY) and not facts.policy:
         return Refusal("no policy loaded")
+    if new is POLICY and facts.no_policy:
+        return Refusal(f"the policy cannot be followed: {facts.no_policy}")
     if facts.no_writes and (new in DRIVING or event is Event.SETPOINT):
         return SAFE if event in _BY_ITSELF else Refusal(facts.no_writes)
     if facts.no_sensor and new in DRIVING:

@@ -127,7 +127,7 @@ class OrderingModel:
         self,
         S: Values,
         T: Values,
-        dt: float,
+        dt: Values,
         P: Values = 0.0,
         c: Values = STOICHIOMETRIC,
         kick: Values = 0.0,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from matstudio.bus.textfile import config_folder
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+
+Tensors = TypeVar("Tensors")
 
 MODELS = Path(__file__).resolve().parents[2] / "resources" / "models"
 """Where the weights lie, each beside a card of the same name."""
@@ -56,9 +59,25 @@ def load_weights(path: Path, architecture: str) -> tuple[dict[str, torch.Tensor]
     Raises:
         ValueError: the file is absent, damaged, or of another architecture or version; one line.
     """
-    from safetensors import SafetensorError
     from safetensors.torch import load
 
+    data, facts = _checked(path, architecture)
+    return _parsed(load, data, path), facts
+
+
+def load_arrays(path: Path, architecture: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The same as numpy arrays, without torch.
+
+    Raises:
+        ValueError: as `load_weights`.
+    """
+    from safetensors.numpy import load
+
+    data, facts = _checked(path, architecture)
+    return _parsed(load, data, path), facts
+
+
+def _checked(path: Path, architecture: str) -> tuple[bytes, dict[str, str]]:
     try:
         if path.stat().st_size > _LARGEST:
             raise ValueError(f"{path}: {path.stat().st_size >> 20} MiB are no weights of ours")
@@ -66,13 +85,19 @@ def load_weights(path: Path, architecture: str) -> tuple[dict[str, torch.Tensor]
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from None
     header, body = _split(data, path)
-    facts = header["__metadata__"]
+    facts: dict[str, str] = header["__metadata__"]
     if facts.pop("header", None) != _digest(header) or hashlib.sha256(body).hexdigest() != facts.get("sha256"):
         raise ValueError(f"{path}: damaged: its bytes do not give the checksums in its header")
     if facts.get("architecture") != architecture:
         raise ValueError(f"{path}: weights of {facts.get('architecture', 'an unknown network')}, not of {architecture}")
+    return data, facts
+
+
+def _parsed(load: Callable[[bytes], dict[str, Tensors]], data: bytes, path: Path) -> dict[str, Tensors]:
+    from safetensors import SafetensorError
+
     try:
-        return load(data), facts
+        return load(data)
     except SafetensorError as error:
         raise ValueError(f"{path}: damaged: {error}") from None
 

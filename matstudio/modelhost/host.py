@@ -206,7 +206,11 @@ class ModelHost:
             clock = self._run.clock
             # frames come at their rate of real time: with --speed they lie farther apart in run time
             age = MAX_AGE_S * max(1.0, clock.speed) / max(1.0, *(feed.pace for feed in self._feeds.values()))
-            self._publisher.send("state", fuse(self._estimates, self._readings, clock.now(), age))
+            state = fuse(self._estimates, self._readings, clock.now(), age)
+            self._publisher.send("state", state)
+            if "order_parameter" in state.quantities:
+                order = state.quantities["order_parameter"]
+                self._publisher.send("order", {"t": state.t, "value": order.value, "sigma": order.sigma})
         if self._attached and now - self._told >= 1.0:
             self._told = now
             self._publisher.send("models", self.models())

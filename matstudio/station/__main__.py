@@ -10,11 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from matstudio.bus import processes
-from matstudio.bus.messages import CommandServer, Publisher
-from matstudio.bus.rundir import STATION, Run
+from matstudio.bus.messages import CommandServer, Publisher, Subscriber
+from matstudio.bus.rundir import MODELHOST, STATION, Run
 from matstudio.control.arming import confirmed
 from matstudio.control.audit import AuditWriter, Entry, first_hash, last_link
 from matstudio.control.limits import Settings, settings_or_fault
+from matstudio.control.policy import POLICIES, Policy
 from matstudio.control.seal import Heads, load_key, sealed
 from matstudio.instruments.remote import RemoteDevice
 from matstudio.station.core import PERIOD_S, Station
@@ -60,14 +61,22 @@ def body(run: Run, stop: threading.Event) -> None:
     writer = AuditWriter(run.audit_path, _keep_head(run.audit_path, key))
     publisher = Publisher(run.socket(STATION, "pub"))
     device, recorder = RemoteDevice(run), RecorderWatch(run)
+    orders = Subscriber(run.socket(MODELHOST, "pub"), topics=("order",))
 
     def record(entry: Entry) -> None:
         entry = sealed(entry, key)
         writer.write(entry)
         publisher.send("event", entry)
 
-    link = last_link(run.audit_path)
-    station = Station(device, run.clock, settings, record=record, link=link, confirmed=confirmed())
+    station = Station(
+        device,
+        run.clock,
+        settings,
+        record=record,
+        link=last_link(run.audit_path),
+        confirmed=confirmed(),
+        policies=_policies(),
+    )
     _tell_limits(station, settings)
     if trouble:
         station.handle_event("station", f"the audit log is not sealed: {trouble}", "seal")
@@ -75,7 +84,7 @@ def body(run: Run, stop: threading.Event) -> None:
     processes.settle()
     why = "the station ends by an error"
     try:
-        why = _serve(run, stop, station, server, publisher, device, writer, recorder)
+        why = _serve(run, stop, station, server, publisher, device, writer, recorder, orders)
     finally:
         station.stop(why)
         publisher.send("status", station.status())
@@ -83,6 +92,7 @@ def body(run: Run, stop: threading.Event) -> None:
         server.close()
         device.close()
         recorder.close()
+        orders.close()
         publisher.close()
         writer.close()
 
@@ -129,6 +139,7 @@ def _serve(
     device: RemoteDevice,
     writer: AuditWriter,
     recorder: RecorderWatch,
+    orders: Subscriber,
 ) -> str:
     """The process' loop; returns why it ended."""
     ticks = Schedule(max(PERIOD_S / run.clock.speed, _LEAST_PERIOD_REAL_S))
@@ -146,6 +157,8 @@ def _serve(
             station.recording_error = recorder.trouble()
             for text in device.refusals():
                 station.device_refused(text)
+            for _, order in orders.receive():
+                station.advisor.order(order["t"], order["value"], order["sigma"])
             station.cycle()
             ticks.done()
         elif looks.left() <= 0:
@@ -154,7 +167,21 @@ def _serve(
         if due or station.noted != told:  # a command, or a fault between two cycles, has changed something
             told = station.noted
             publisher.send("status", station.status())
+        if station.advisor.news:
+            station.advisor.news = False
+            publisher.send("advice", station.advisor.published())
     return "station stops"
+
+
+def _policies() -> dict[str, Policy]:
+    """The policies that came with the program; without any there is neither ADVISE nor POLICY."""
+    found = {}
+    for name in POLICIES:
+        try:
+            found[name] = Policy.load(name)
+        except ValueError as error:
+            log.warning("%s", error)
+    return found
 
 
 def _wait_until_safe(station: Station, device: RemoteDevice) -> None:

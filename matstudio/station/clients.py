@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-WINDOW = "studio"
+WINDOWS = ("studio", "launcher")
+"""Roles that see what POLICY does: a window, and the launcher of a run without one, which alone says hello."""
 _FORGET_S = 3600.0
 _MOST = 50  # of the newest; the status names them all
 
@@ -24,11 +25,11 @@ class Clients:
         self._start = now()
 
     def heard(self, who: str, role: str = "") -> bool:
-        """Note that `who` spoke; True where it had not before. `role` "studio" is a window."""
+        """Note that `who` spoke; True where it had not before. `role` tells whether it is a window."""
         now = self._now()
         known = who in self._heard
         self._heard[who] = now
-        if role == WINDOW or who in self._windows:
+        if role in WINDOWS or who in self._windows:
             self._windows[who] = now
         self._heard = {k: t for k, t in self._heard.items() if now - t < _FORGET_S}
         if len(self._heard) > _MOST:

@@ -15,13 +15,15 @@ from matstudio.control.alarms import Priority
 from matstudio.control.limits import DEFAULTS, Settings
 from matstudio.control.modes import Event, Facts, Refusal
 from matstudio.control.observer import Furnace
+from matstudio.control.policy import Policy
 from matstudio.domain.clock import Clock
 from matstudio.domain.device import Description
 from matstudio.domain.process import Mode, Reading, Setpoint
 from matstudio.instruments.base import Device
+from matstudio.station.advising import Advising
+from matstudio.station.advisor import Advisor
 from matstudio.station.alarming import Alarming, Seen
 from matstudio.station.clients import Clients
-from matstudio.station.commands import Commands
 from matstudio.station.field import BEAM, Field
 from matstudio.station.log import Log
 from matstudio.station.outputs import HEATER, Outputs
@@ -35,7 +37,7 @@ _GONE_S = 3.0
 _REPEAT_S = 10.0
 
 
-class Station(Commands):
+class Station(Advising):
     """Controls one device. One thread calls everything.
 
     Args:
@@ -45,6 +47,7 @@ class Station(Commands):
         record: takes each audit entry, at once, without blocking.
         link: end of the audit chain that is continued.
         confirmed: digests of the real devices that may be driven (`control.arming`); None: every one may.
+        policies: that may advise, by name; the first is in use until a person chooses another.
     """
 
     def __init__(
@@ -56,10 +59,11 @@ class Station(Commands):
         record: Callable[[audit.Entry], None] = lambda entry: None,
         link: audit.Link | None = None,
         confirmed: Container[str] | None = None,
+        policies: Mapping[str, Policy] | None = None,
     ) -> None:
         self.device, self.clock, self.settings = device, clock, settings
         self.mode, self.why = Mode.OFF, "start"
-        self.policy_loaded = False
+        self.policy_loaded = bool(policies)
         self.audit_error = self.recording_error = ""
         """Why the audit log, or the recording, cannot be written, or ""; set by who knows."""
         self.launcher_gone = False
@@ -76,6 +80,8 @@ class Station(Commands):
         self._who_is_it: object = None
         self._out = Outputs(device, settings, self.note, self._speed)
         self._above = Supervisory(self.note, settings, PERIOD_S, self._situation, self._clients.heard)
+        self.advisor = Advisor(policies or {}, self._speed)
+        """What the policy would do; told of the models' S by who hears them."""
         self._monitor = sensor.SensorMonitor(-math.inf, math.inf, None, self._max_age)
         self._readings: dict[str, Reading] = {}
         self._judged = sensor.Judgement(sensor.Fault.MISSING, "no device yet")
@@ -112,6 +118,7 @@ class Station(Commands):
         self._watch_clients()
         self._out.look(self._readings)
         self._blank()
+        self._advise(now)
         self._drive(now)
         if self._above.ended():
             self._event(Event.WANT_OFF, "station", "the program is done")
@@ -200,6 +207,7 @@ class Station(Commands):
         old = self._above.loop.tuning
         self._out.adopt(description, SENSOR, now)
         self._above.adopt(description.name, furnace, self._out.limits)
+        self.advisor.adopt(furnace)
         self.note(
             "device",
             "station",
@@ -229,7 +237,7 @@ class Station(Commands):
         no_sensor = self._judged.text if self._judged.fault else ""
         if not no_writes and SENSOR not in self._out.limits:
             no_writes = "the device has no heater and temperature to control"
-        return Facts(no_writes, no_sensor, self.policy_loaded)
+        return Facts(no_writes, no_sensor, self.policy_loaded, self.advisor.trouble(self.clock.now()))
 
     def _event(self, event: Event, who: str, why: str) -> None:
         """Step the state machine.
@@ -251,6 +259,7 @@ class Station(Commands):
             self._out.make_safe(now)
         self.note("mode", who, f"{old} -> {new}: {why}", old=old, new=new, why=why)
         self._above.entered(new, why)
+        self.advisor.forget()
         if new in modes.CLOSED:
             self._close_loop(new, old, now)
         else:

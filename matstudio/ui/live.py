@@ -48,6 +48,7 @@ class Live:
     description: Description | None = None
     device_state: Mapping[str, Any] = field(default_factory=dict)
     state: MaterialState | None = None
+    advice: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     estimates: dict[str, Estimate] = field(default_factory=dict)
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from matstudio.domain.estimate import Estimate
 from matstudio.domain.frame import Frame, Kind
 from matstudio.domain.process import Mode
 from matstudio.domain.structure import SiteModel
-from matstudio.ui import device_setup, dialogs, menu, shot, theme
+from matstudio.ui import advice_card, device_setup, dialogs, menu, shot, theme
 from matstudio.ui.counts_dock import CountsView
 from matstudio.ui.header import Banner, HeaderView
 from matstudio.ui.jobs import JobsControl
@@ -29,7 +29,7 @@ from matstudio.ui.palette import Palette
 from matstudio.ui.parts import Dock, Notice, Words
 from matstudio.ui.plugin_docks import PluginDocks
 from matstudio.ui.preparing import Preparing
-from matstudio.ui.present import alarms, counts, header, process, processes, status_line
+from matstudio.ui.present import advice, alarms, counts, header, process, processes, status_line
 from matstudio.ui.present.jobs import at_closing
 from matstudio.ui.present.models import model_line
 from matstudio.ui.present.trends import Trends
@@ -131,7 +131,8 @@ class MainWindow(QMainWindow):
         live = self.session.live
         match self._ticks % SLOWLY:
             case 0:
-                span = self._trend_view.show_trends(self._trends, live.run.clock.now())
+                ahead = {key: advice.ahead(live, key) for key in self._trends.trends}
+                span = self._trend_view.show_trends(self._trends, live.run.clock.now(), ahead)
                 self.docks["Trends"].set_line(f"last {span / 60:g} min")
             case 1:
                 self._tell_structure()
@@ -152,6 +153,7 @@ class MainWindow(QMainWindow):
         self._safe.set_line((line := alarms.line(live)).text, line.button)
         shown = process.present(live)
         self.process.show_process(shown)
+        self.process.advice.show_advice(advice.present(live))
         self.docks["Process control"].set_line(shown.master)
 
     def set_theme(self, look: Theme) -> None:
@@ -367,6 +369,7 @@ class MainWindow(QMainWindow):
         self.palette_.wanted.connect(self.do)
         self.process.setpoint.connect(lambda name, value: commands.station("setpoint", name=name, value=value))
         self.process.output.connect(lambda name, value: commands.station("output", name=name, value=value))
+        advice_card.connect(self.process.advice, session, self.tell)
         self.log.wanted.connect(lambda name, fields: commands.station(name, **fields))
         self.log.note.connect(lambda: self.do("file.note"))
 

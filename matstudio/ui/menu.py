@@ -165,6 +165,39 @@ def _control(window: MainWindow) -> list[Action]:
             tip="From SAFE to OFF, and latched alarms go; nothing heats by itself",
         ),
         Action(
+            "control.accept",
+            "Accept the advice",
+            "Control",
+            window.process.advice.take,
+            when=lambda: live.mode is Mode.ADVISE,
+            needs="mode ADVISE",
+            tip="The policy's setpoints become yours; ADVISE goes on",
+        ),
+        *(
+            Action(
+                f"control.policy.{name}",
+                text,
+                "Control/Policy moves",
+                lambda n=name: station("policy", name=n),
+                when=lambda: live.settable and live.attached,
+                needs="a device that takes setpoints, and a station that answers",
+                checked=lambda n=name: live.advice.get("policy") == n,
+            )
+            for name, text in (
+                ("policy", "The temperature alone"),
+                ("policy3", "Temperature, pressure and composition"),
+            )
+        ),
+        Action(
+            "control.reject",
+            "Reject the advice",
+            "Control",
+            lambda: station("reject"),
+            when=lambda: live.mode is Mode.ADVISE,
+            needs="mode ADVISE",
+            tip="Not proposed again for a minute, unless it changes",
+        ),
+        Action(
             "control.acknowledge",
             "Acknowledge an alarm",
             "Control",

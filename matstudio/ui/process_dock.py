@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal, SignalInstance
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
+from matstudio.ui.advice_card import AdviceCard
 from matstudio.ui.dose_card import DoseCard
 from matstudio.ui.live import Live
 from matstudio.ui.parts import Bar, Elided, NumberEdit, label, restyle
@@ -146,15 +147,8 @@ class ProcessView(QWidget):
         self._pid, self._locked = Elided(), Elided()
         self._interlocks = label("", "bad")
         self._interlocks.setWordWrap(True)
-        advice = QFrame()
-        advice.setObjectName("card")
-        inner = QHBoxLayout(advice)
-        inner.setContentsMargins(9, 6, 9, 6)
-        inner.addWidget(label("Advice", "name"))
-        inner.addStretch(1)
-        inner.addWidget(label("no policy loaded", "dim"))
-        self.sequence = SequenceCard()
-        for widget in (self._pid, self._locked, self._interlocks, self.sequence, advice):
+        self.sequence, self.advice = SequenceCard(), AdviceCard()
+        for widget in (self._pid, self._locked, self._interlocks, self.sequence, self.advice):
             box.addWidget(widget)
         box.addStretch(1)
 

@@ -49,7 +49,7 @@ class Session(QObject):
         self.messages = MessageWorker(run, sessions_folder(), self)
         self.commands = Commands(run, operator(), self)
         self.last_machine: Machine | None = None
-        for topic in ("status", "readings", "state", "models", "recording", "estimate"):
+        for topic in ("status", "readings", "state", "models", "recording", "estimate", "advice"):
             getattr(self.messages, topic).connect(lambda value, topic=topic: self._take(topic, value))
         self.commands.description.connect(self._describe)
         self.commands.choices.connect(lambda value: self._take("choices", value))

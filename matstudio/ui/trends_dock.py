@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
@@ -10,6 +11,7 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from matstudio.ui.parts import label
+from matstudio.ui.present.advice import Ahead
 from matstudio.ui.present.trends import Series, Trends, limits, ticks
 from matstudio.widgets.colours import mix, scheme
 from matstudio.widgets.text import number, scaled
@@ -38,12 +40,16 @@ class TrendPlot(QWidget):
         self._title, self._digits, self._least, self._ages = title, digits, least, False
         self._series: Series | None = None
         self._now, self._span = 0.0, SPANS[0]
+        self._ahead: Ahead | None = None
+        self._future = 0.0
         self.setAccessibleName(f"Trend of {title}")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
-    def show_series(self, series: Series, now: float, span: float) -> None:
-        """Show the last `span` seconds of a series up to run time `now`, s."""
-        self._series, self._now, self._span = series, now, span
+    def show_series(
+        self, series: Series, now: float, span: float, ahead: Ahead | None = None, future: float = 0.0
+    ) -> None:
+        """Show the last `span` seconds of a series up to run time `now`, s, and a forecast of the next `future` s."""
+        self._series, self._now, self._span, self._ahead, self._future = series, now, span, ahead, future
         self.update()
 
     def show_ages(self, shown: bool) -> None:
@@ -78,16 +84,27 @@ class TrendPlot(QWidget):
         painter.drawText(QPointF(box.left() + 6, box.top() + text.ascent() + 1), self._title)
         if self._ages:
             painter.setPen(colours.dim)
-            for age, name in ages(self._span):
-                x = box.right() - age / self._span * box.width()
+            for age, name in self._marks():
+                x = box.left() + self._part(self._now - age) * box.width()
                 width = text.horizontalAdvance(name)
                 x = min(max(x - width / 2, box.left()), box.right() - width)
                 painter.drawText(QPointF(x, box.bottom() + text.ascent() + 1), name)
         painter.end()
 
+    def _part(self, t: np.ndarray | float) -> np.ndarray | float:
+        """Where a run time lies in the plot, 0..1."""
+        return (t - self._now + self._span) / (self._span + self._future)
+
+    def _marks(self) -> list[tuple[float, str]]:
+        """Ages (negative: to come) and their names."""
+        if not self._future:
+            return ages(self._span)
+        past = [(self._span, f"−{self._span / 60:g} min"), (0.0, "now")]
+        return [*past, *((-60.0 * m, f"+{m} min") for m in range(1, round(self._future / 60) + 1) if m % 2 == 1)]
+
     def _draw(self, painter: QPainter, box: QRectF, s: Series) -> None:
         colours = scheme(self.palette())
-        low, high = limits(s, self._least)
+        low, high = limits(s, self._least, () if self._ahead is None else (self._ahead.low, self._ahead.high))
         text = painter.fontMetrics()
         for value in ticks(low, high):
             height = box.bottom() - (value - low) / (high - low) * box.height()
@@ -97,16 +114,18 @@ class TrendPlot(QWidget):
             name = number(value, self._digits)
             at = min(max(height + text.ascent() / 2 - 1, box.top() + text.ascent() - 2), box.bottom())
             painter.drawText(QPointF(box.left() - 5 - text.horizontalAdvance(name), at), name)
-        for age, _ in ages(self._span)[1:-1]:
-            at = box.right() - age / self._span * box.width()
-            painter.setPen(QPen(mix(colours.background, colours.grid, 0.6), 1))
+        for age, _ in self._marks()[1 : None if self._future else -1]:
+            at = box.left() + self._part(self._now - age) * box.width()
+            painter.setPen(
+                QPen(colours.dim if self._future and not age else mix(colours.background, colours.grid, 0.6), 1)
+            )
             painter.drawLine(QPointF(at, box.top()), QPointF(at, box.bottom()))
         if not np.isfinite(s.value).any():
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, "no value")
             return
         from pyqtgraph import arrayToQPath  # takes 0.3 s, which a window that opens does not have
 
-        x = box.right() - (self._now - s.t) / self._span * box.width()
+        x = box.left() + self._part(s.t) * box.width()
         scale = box.height() / (high - low)
         painter.setClipRect(box)
         y = box.bottom() - (s.value - low) * scale
@@ -126,11 +145,36 @@ class TrendPlot(QWidget):
         painter.drawPath(arrayToQPath(*_corners(x, wanted), connect="finite"))
         painter.setPen(QPen(colours.text, 1))
         painter.drawPath(arrayToQPath(x, y, connect="finite"))
+        if self._ahead is not None:
+            self._forecast(painter, box, self._ahead, low, scale)
         painter.setClipping(False)
         self._last(painter, box, s)
 
+    def _forecast(self, painter: QPainter, box: QRectF, a: Ahead, low: float, scale: float) -> None:
+        """The path that the policy expects, with its band; where the setpoints are held, dotted."""
+        from pyqtgraph import arrayToQPath
+
+        colours = scheme(self.palette())
+        there = a.t >= self._now
+        x = box.left() + self._part(a.t[there]) * box.width()
+        lower, upper, mid = (box.bottom() - (v[there] - low) * scale for v in (a.low, a.high, a.mid))
+        tint = QColor(colours.second)
+        tint.setAlpha(50)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(tint)
+        painter.drawPath(arrayToQPath(np.concatenate([x, x[::-1]]), np.concatenate([lower, upper[::-1]])))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(colours.second, 1))
+        painter.drawPath(arrayToQPath(x, mid))
+        if a.held is not None:
+            painter.setPen(QPen(colours.dim, 1, Qt.PenStyle.DotLine))
+            painter.drawPath(arrayToQPath(x, box.bottom() - (a.held[there] - low) * scale))
+
     def _last(self, painter: QPainter, box: QRectF, s: Series) -> None:
-        if math.isfinite(s.setpoint[-1]):
+        if self._ahead is not None:
+            painter.setPen(scheme(self.palette()).second)
+            name = "expected, 5 to 95 %" + ("; dotted: setpoints held" if self._ahead.held is not None else "")
+        elif math.isfinite(s.setpoint[-1]):
             painter.setPen(scheme(self.palette()).second)
             name = f"dashed: setpoint {number(float(s.setpoint[-1]), self._digits + 1)}"
         elif np.any(np.isfinite(s.sigma)):
@@ -177,15 +221,17 @@ class TrendsView(QWidget):
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         box.addWidget(self._empty)
 
-    def show_trends(self, trends: Trends, now: float) -> float:
-        """Show what was kept, up to run time `now`, s; returns how many seconds are shown."""
+    def show_trends(self, trends: Trends, now: float, ahead: Mapping[str, Ahead | None]) -> float:
+        """Show what was kept, up to run time `now`, s, and what is expected; returns how many seconds of the past."""
         every = {key: trends.trends[key].series() for key in self._plots}
         oldest = min((now - s.t[0] for s in every.values() if s.t.size), default=0.0)
         span = next((x for x in SPANS if x >= oldest), SPANS[-1])
+        ends = [a.t[-1] for a in ahead.values() if a is not None]
+        future = 60.0 * math.ceil(max(0.0, max(ends) - now) / 60) if ends else 0.0
         told = [key for key, s in every.items() if np.isfinite(s.value).any()]
         for key, plot in self._plots.items():
             plot.show_ages(bool(told) and key == told[-1])
             plot.setVisible(key in told)
-            plot.show_series(every[key], now, span)
+            plot.show_series(every[key], now, span, ahead.get(key), future)
         self._empty.setVisible(not told)
         return span

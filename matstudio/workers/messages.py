@@ -20,7 +20,7 @@ PERIOD_S = 1 / 30
 EVENTS = 20_000
 _BLOCK = 2**22
 _ROUTINE = (b'"kind":"write"', b'"who":"pid"', b'"who":"policy"')
-_NEWEST = ("status", "readings", "state", "models", "recording")
+_NEWEST = ("status", "readings", "state", "models", "recording", "advice")
 
 
 class MessageWorker(QThread):
@@ -32,6 +32,8 @@ class MessageWorker(QThread):
 
     status = Signal(object)
     """The station's status map."""
+    advice = Signal(object)
+    """The policy's advice and forecast."""
     readings = Signal(object)
     """The device's readings map."""
     entries = Signal(object)

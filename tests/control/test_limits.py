@@ -36,7 +36,7 @@ gain = 0.02
 ti = 40
 """,
     )
-    assert settings.limits["temperature"] == Limits(250.0, 700.0, 5.0)
+    assert settings.limits["temperature"] == Limits(250.0, 700.0, 10.0)
     assert settings.limits["gas"] == Limits(0.0, 5.5, 0.1)
     assert settings.limits["heater"] == DEFAULTS.limits["heater"]
     assert (settings.interlocks[0].above, settings.interlocks[0].reading) == (720.0, "temperature")

@@ -116,8 +116,9 @@ def test_any_sequence(events):
 )
 def test_the_station_itself_is_never_refused(event, mode, no_writes, no_sensor, policy):
     """What no person asked for cannot raise in the control cycle."""
-    by_itself = {Event.SENSOR_BAD, Event.CLIENTS_GONE, Event.ABANDONED, Event.STALL, Event.STOP, Event.WINDOW_SILENT}
-    if event in by_itself and not (event is Event.WINDOW_SILENT and mode is Mode.ADVISE):
+    by_itself = {Event.SENSOR_BAD, Event.CLIENTS_GONE, Event.ABANDONED, Event.STALL, Event.STOP}
+    of_policy = {Event.WINDOW_SILENT, Event.POLICY_LOST}
+    if event in by_itself | of_policy and not (event in of_policy and mode is Mode.ADVISE):
         assert not isinstance(step(mode, event, Facts(no_writes, no_sensor, policy)), Refusal)
 
 

@@ -170,7 +170,7 @@ def test_halt_is_latched_and_reset_by_a_person_only(bench):
 def test_hold_freezes_the_setpoint_and_keeps_the_loop_closed(bench):
     bench.station.handle_mode("ana", "PID")
     bench.station.handle_setpoint("ana", "temperature", 600.0)
-    bench.run(40)
+    bench.run(20)
     bench.station.handle_mode("ana", "HOLD")
     frozen = bench.station.status()["pid"]["setpoint"]
     assert 480 < frozen < 510

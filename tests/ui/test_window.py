@@ -55,7 +55,6 @@ def test_everything_is_shown(window: MainWindow, qtbot):
     assert button(window, "PID").isChecked()
     assert window._banner.text() == "SIMULATED: digital twin"
     assert window._banner.isVisible()
-    assert "no policy loaded" in texts(window)
     assert window.docks["Image"].title.name.text() == "Image HAADF 128×128"
     qtbot.waitUntil(lambda: "Hz" in window.docks["Image"].title.line.text(), timeout=4000)
     qtbot.waitUntil(lambda: "sites" in window.docks["Structure"].title.line.text(), timeout=4000)

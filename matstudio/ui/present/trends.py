@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,9 +72,15 @@ class Trends:
             self.trends[key].add(t, value.value if value.quality == "good" else math.nan, value.sigma)
 
 
-def limits(series: Series, least: float) -> tuple[float, float]:
-    """Vertical range that shows the series, its band and its setpoints, at least `least` high; room for text above."""
-    parts = [series.value - np.nan_to_num(series.sigma), series.value + np.nan_to_num(series.sigma), series.setpoint]
+def limits(series: Series, least: float, more: Sequence[np.ndarray] = ()) -> tuple[float, float]:
+    """Vertical range that shows the series, its band, its setpoints and `more`, at least `least` high; room for text
+    above."""
+    parts = [
+        series.value - np.nan_to_num(series.sigma),
+        series.value + np.nan_to_num(series.sigma),
+        series.setpoint,
+        *more,
+    ]
     every = np.concatenate(parts)
     every = every[np.isfinite(every)]
     if every.size == 0:
