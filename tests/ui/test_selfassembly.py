@@ -74,6 +74,7 @@ def test_values_count_only_while_the_temperature_is_held():
     assert kept.size < 100
     assert kept.temperature == pytest.approx(645.0, abs=1.5)
     assert "before that it was not held" in kept.held
+    assert min(row[3] for row in kept._kept) > 641.0
     kept.add(state(3, 0.8, 645.0), device)  # sought back
     assert kept.size == 1
     kept.add(state(4, 0.8, 645.0), device | {"domain_atoms": 500.0})

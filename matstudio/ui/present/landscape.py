@@ -14,7 +14,7 @@ from matstudio.dynamics.landscape import Landscape, Verdict
 from matstudio.dynamics.ordering import K_B_EV, greatest_order
 
 HELD_K = 1.5
-KEPT = 20_000
+KEPT = 6000
 _MEAN = 20
 
 
@@ -49,6 +49,10 @@ class Trajectory:
             recent = list(self._kept)[-_MEAN:]
             self._kept.clear()
             self._kept.extend(recent)
+        now = float(np.median(table[-_MEAN:, 3]))
+        while len(table) >= _MEAN and abs(self._kept[0][3] - now) > 2 * HELD_K:
+            self._kept.popleft()
+            self.left = state.t
 
     def values(self) -> tuple[np.ndarray, np.ndarray, float]:
         """S (n,), its errors (n,), and the greatest S that the composition allows."""
