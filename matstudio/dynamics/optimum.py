@@ -50,9 +50,10 @@ class Optimum:
         high = table[i + 1, j] + y * (table[i + 1, j + 1] - table[i + 1, j])
         return np.asarray(low + x * (high - low))
 
-    def follow(self, S: float, T: float, dt: float = 0.25) -> float:
+    def follow(self, S: float, T: float, dt: float = 0.25, *, P: float = 0.0, c: float = 0.25) -> float:
         """Seconds until S is the target along this way from S at T (K), without noise; NaN: not within 3,000 s."""
-        made = Furnaces(1, Kinds(S=S, T=T), dt=dt)
+        made = Furnaces(1, Kinds(S=S, T=T, c=c), dt=dt)
+        made.P[:] = made.pressure_setpoint[:] = P
         while np.isnan(made.done_s[0]) and made.t < 3000.0:
             made.step(self.at(made.S, made.T, heater=True))
         return float(made.done_s[0])
