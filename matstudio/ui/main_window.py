@@ -50,9 +50,7 @@ from matstudio.ui.trends_dock import TrendsView
 from matstudio.workers.frames import StreamStats
 
 REFRESH_MS, SLOWLY = 200, 5
-PREPARE_MS = 1000
-STRUCTURE_S = 1.0
-STATUS_EVENTS = 100
+PREPARE_MS, STRUCTURE_S, STATUS_EVENTS = 1000, 1.0, 100
 
 
 class MainWindow(QMainWindow):

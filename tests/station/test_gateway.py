@@ -91,6 +91,9 @@ def test_who_has_a_key_sees_all_and_drives_only_where_a_person_here_allows_it(fa
     assert here.request("status")["mode"] == "SAFE"
 
 
+WANTED = {"status", "readings"}
+
+
 def test_a_relay_stands_for_it_in_a_run_here(far):
     run, key, client = far
     here = client(local=True)
