@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any, TypeAlias, TypedDict
 
 from matstudio.domain.estimate import Estimate, MaterialState
 from matstudio.domain.process import Limits, Reading
@@ -135,13 +135,40 @@ class Order(TypedDict):
     sigma: float
 
 
+_Band: TypeAlias = tuple[tuple[float, float, float], ...]
+
+
+class AdviceRow(TypedDict):
+    """What the policy would do (`station.advisor.Advice`)."""
+
+    t: Time
+    setpoints: Mapping[str, float]
+    why: str
+    trouble: str
+    order: float
+    sigma: float
+    kinetics: float
+    rejected: str
+
+
+class ForecastRow(TypedDict):
+    """Where that leads (`control.outlook.Forecast`)."""
+
+    t: tuple[Time, ...]
+    S: _Band
+    T: _Band
+    F: _Band
+    held: tuple[float, ...]
+    sure: float
+
+
 class Advised(TypedDict):
-    """The policy in use and what it moves, what it would do, and where that leads; empty where there is nothing."""
+    """The policy in use and what it moves, what it would do, and where that leads."""
 
     policy: str
     controls: tuple[str, ...]
-    advice: Mapping[str, Any]
-    forecast: Mapping[str, Any]
+    advice: AdviceRow | None
+    forecast: ForecastRow | None
 
 
 PUBLISHED: dict[str, Any] = {

@@ -1,6 +1,7 @@
 """The temperature loop of n furnaces at once, as the station closes it: a setpoint on its ramp, and the PID.
 
-The same equations as `control/pid.py` and `gate.toward`, for arrays; for training, comparison and looking ahead.
+The same equations as `control/pid.py` and `gate.toward`, for arrays and without feed-forward; for training, comparison
+and looking ahead.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ class Heaters:
         self._derivative = filtered * (self._derivative - t.gain * t.n * (measured - self._y))
         v = p + self._integral + self._derivative
         u = np.asarray(np.clip(v, 0.0, 1.0))
-        self._integral = self._integral + t.gain * dt / t.ti * (self.setpoint - measured)
-        self._integral = self._integral + min(1.0, dt / t.tracking) * (u - v)
+        grown = t.gain * dt / t.ti * (self.setpoint - measured)
+        grown = np.where(grown * (v - u) > 0, 0.0, grown)
+        self._integral = self._integral + grown + min(1.0, dt / t.tracking) * (u - v)
         self._y = measured.copy()
         return u

@@ -126,4 +126,5 @@ def settle(tuning: Tuning, state: State, actual: float, dt: float) -> State:
         return state
     share = min(1.0, dt / tuning.tracking)
     taken = state.grown if state.grown * (state.v - actual) > 0 else 0.0
-    return replace(state, integral=state.integral - taken + share * (actual - state.v), grown=0.0)
+    integral = state.integral - taken + share * (actual - state.v)
+    return replace(state, integral=integral, grown=0.0) if math.isfinite(integral) else state

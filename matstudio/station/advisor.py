@@ -179,14 +179,10 @@ class Advisor:
 
     def published(self) -> dict[str, Any]:
         """What the window is told."""
-        advice = {} if self.advice is None else asdict(self.advice)
+        advice = None if self.advice is None else asdict(self.advice)
+        forecast = None if self.forecast is None else asdict(self.forecast)
         controls = self.policy.controls if self.policy is not None else ()
-        return {
-            "policy": self.name,
-            "controls": controls,
-            "advice": advice,
-            "forecast": {} if self.forecast is None else asdict(self.forecast),
-        }
+        return {"policy": self.name, "controls": controls, "advice": advice, "forecast": forecast}
 
     def trouble(self, now: float) -> str:
         """Why the policy must not be followed, in one line, or ""; also where there is none."""

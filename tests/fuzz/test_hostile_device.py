@@ -34,7 +34,7 @@ READINGS = {
 }
 ORDER = {"order_parameter": Quantity(0.5, 0.1, "1")}
 STATUS: dict[str, Any] = {
-    "t": 1.0, "cycle": 1, "mode": "PID", "master": "pid", "why": "w",
+    "t": 1.0, "cycle": 1, "mode": "ADVISE", "master": "pid", "why": "w",
     "readings": {r.name: r for r in READINGS["readings"]},
     "limits": {"heater": Limits(0.0, 1.0)}, "setpoints": {"temperature": 500.0}, "outputs": {"heater": 0.1},
     "pid": {"setpoint": 1.0, "measured": 1.0, "p": 0.0, "i": 0.0, "d": 0.0, "output": 0.0, "saturated": False},
@@ -46,6 +46,15 @@ RIGHT: dict[str, Any] = {
     "readings": READINGS,
     "status": STATUS,
     "event": {"n": 1, "t": 0.0, "wall": 0.0, "kind": "mode", "who": "x", "text": "t", "data": {"a": 1}, "hash": ""},
+    "order": {"t": 0.0, "value": 0.3, "sigma": 0.01},
+    "advice": {
+        "policy": "policy", "controls": ("temperature",),
+        "advice": {"t": 0.0, "setpoints": {"temperature": 600.0}, "why": "w", "trouble": "", "order": 0.3,
+                   "sigma": 0.01, "kinetics": 1.0, "rejected": ""},
+        "forecast": {"t": (0.0, 5.0), "S": ((0.1, 0.2, 0.3),) * 2, "T": ((1.0, 2.0, 3.0),) * 2,
+                     "F": ((0.1, 0.2, 0.3),) * 2, "held": (0.1, 0.2), "ordered_s": (1.0, 2.0, 3.0),
+                     "held_s": (1.0, 2.0, 3.0), "gain_meV": 1.0, "sure": 1.0},
+    },
     "estimate": Estimate("image", 1, 0.0, Model("m", "1", "c"), ORDER, {"columns": np.zeros((3, 2))}),
     "state": MaterialState(0.0, ORDER, {}),
     "models": {"image": {"model": "b", "version": "1", "seconds": 0.1, "analysed": 1, "skipped": 0, "error": ""}},
@@ -193,7 +202,7 @@ def test_any_description(device):
 def test_the_windows_presenters_take_what_a_subscriber_lets_through(runtime, topic):
     from matstudio.bus.published import problem
     from matstudio.ui.live import Live
-    from matstudio.ui.present import alarms, header, log, models, process, processes, status_line
+    from matstudio.ui.present import advice, alarms, header, log, models, process, processes, status_line
 
     random, run = np.random.default_rng(6), Run.create("twin")
     through = 0
@@ -207,15 +216,17 @@ def test_the_windows_presenters_take_what_a_subscriber_lets_through(runtime, top
         through += 1
         live = Live(run)
         for other, right in RIGHT.items():
-            if other in ("status", "readings", "models", "recording", "state"):
+            if other in ("status", "readings", "models", "recording", "state", "advice"):
                 live.take(other, right)
         if topic == "event":
             log.entry(value)
             log.is_news(value, 1.0)
             continue
         live.take(topic, value)
-        for present in (header.present, process.present, alarms.rows):
+        for present in (header.present, process.present, alarms.rows, advice.present):
             present(live)
+        for key in ("temperature", "order_parameter", "free_energy"):
+            advice.ahead(live, key)
         header.elapsed(live)
         models.model_line(live, "image")
         processes.states(live, ())

@@ -11,7 +11,7 @@ def test_changed_limits_are_told_once(tmp_path):
     path = tmp_path / "config" / "used.json"
     assert changes(DEFAULTS, path) == ({}, {})
     assert changes(DEFAULTS, path) == ({}, {})
-    narrow = replace(DEFAULTS, limits={**DEFAULTS.limits, "temperature": Limits(250.0, 700.0, 5.0)})
+    narrow = replace(DEFAULTS, limits={**DEFAULTS.limits, "temperature": Limits(250.0, 700.0, 10.0)})
     assert changes(narrow, path) == ({"limits.temperature.high": 860.0}, {"limits.temperature.high": 700.0})
     assert changes(replace(DEFAULTS, fault="line 3"), path) == ({}, {})
     assert changes(narrow, path) == ({}, {})

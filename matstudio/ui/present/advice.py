@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -92,7 +91,7 @@ def ahead(live: Live, key: str) -> Ahead | None:
         return None
     name = {"temperature": "T", "order_parameter": "S", "free_energy": "F"}[key]
     t, band = np.asarray(forecast["t"], float), np.asarray(forecast[name], float)
-    if band.ndim != 2 or band.shape != (len(t), 3) or not math.isfinite(float(np.sum(t))):
+    held = np.asarray(forecast["held"], float)
+    if band.shape != (len(t), 3) or held.shape != t.shape or not np.isfinite(band).all():
         return None
-    held = np.asarray(forecast["held"], float) if key == "order_parameter" else None
-    return Ahead(t, *band.T, held)
+    return Ahead(t, *band.T, held if key == "order_parameter" else None)
