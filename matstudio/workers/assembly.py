@@ -40,7 +40,6 @@ class AssemblyWorker(QThread):
         super().__init__(parent)
         self.setObjectName("assembly")
         self._requests: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
-        self._problem = LiveProblem()
         self._going = self._stopped = False
 
     def set_going(self, going: bool) -> None:
@@ -73,6 +72,7 @@ class AssemblyWorker(QThread):
         """Body of the thread."""
         if sys.platform == "linux":  # control and window come first
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        self._problem = LiveProblem()  # here: what it needs takes long to import
         while True:
             try:
                 request = self._requests.get(timeout=TURN_S if self._going else None)
