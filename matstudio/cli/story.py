@@ -48,7 +48,7 @@ class Story:
             self._state(message)
         elif topic == "readings":
             truth = message["state"].get("truth") or {}
-            self._now["true_order"] = float(truth.get("S", math.nan))
+            self._now["true_order"] = float(truth.get("order_parameter", math.nan))
         elif topic == "status":
             self._status(message)
 

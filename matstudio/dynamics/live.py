@@ -63,7 +63,7 @@ class LiveProblem:
     def __init__(self, seed: int = 0) -> None:
         self._rng = generator(seed)
         self._curve: deque[tuple[float, Value, Value]] = deque(maxlen=_KEPT)
-        self.change(DOUBLE_WELL, DIFFUSION)
+        self._feel(DOUBLE_WELL, DIFFUSION)
         self.restart("normal")
 
     def change(self, energy: Energy, diffusion: float) -> None:
@@ -72,6 +72,10 @@ class LiveProblem:
         Raises:
             ValueError: there is no law that they would relax to; nothing is changed then.
         """
+        self._feel(energy, diffusion)
+        self._keep()
+
+    def _feel(self, energy: Energy, diffusion: float) -> None:
         law = Boltzmann(energy, diffusion)
         law.x  # noqa: B018  raises here where it must
         self._motion = Langevin(energy, diffusion, DT)

@@ -16,6 +16,11 @@ from matstudio.bus.messages import CommandClient, CommandError, Subscriber
 from matstudio.bus.rundir import DEVICE, LAUNCHER, STATION, STUDIO, current_run
 
 
+def left(runtime: Path) -> list[Path]:
+    """What is left of runs; the configuration stays."""
+    return [p for p in runtime.iterdir() if p.name != "config"]
+
+
 def start(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "matstudio", "run", "--headless", *arguments],
@@ -117,7 +122,7 @@ def test_a_run_that_is_shorter_than_its_start_lasts_until_it_has_started(runtime
     out, err = child.communicate(timeout=60)
     assert (child.returncode, err) == (0, "")
     assert "spectrum" in out
-    assert list(runtime.iterdir()) == []
+    assert left(runtime) == []
 
 
 def test_a_run_that_is_ended_before_it_has_started_is_no_failure(runtime: Path):
@@ -126,7 +131,7 @@ def test_a_run_that_is_ended_before_it_has_started_is_no_failure(runtime: Path):
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=30)
     assert (child.returncode, err) == (0, "")
-    assert list(runtime.iterdir()) == []
+    assert left(runtime) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -138,7 +143,7 @@ def test_an_orderly_end_leaves_nothing(loop, runtime: Path, number: int):
     assert (code, err) == (0, "")
     assert one.left() == []
     assert not any(psutil.pid_exists(pid) for pid in one.pids.values())
-    assert list(runtime.iterdir()) == []
+    assert left(runtime) == []
 
 
 @pytest.mark.timeout(90)
@@ -149,7 +154,7 @@ def test_a_window_that_is_closed_ends_its_run(loop, runtime: Path):
     assert code == 0, err
     assert one.left() == []
     assert not any(psutil.pid_exists(pid) for pid in one.pids.values())
-    assert list(runtime.iterdir()) == []
+    assert left(runtime) == []
 
 
 @pytest.mark.timeout(150)
@@ -162,7 +167,7 @@ def test_a_window_that_is_ended_before_it_listens_ends_its_run(runtime: Path):
         os.kill(current_run().process(STUDIO).pid, signal.SIGTERM)
         _, err = child.communicate(timeout=60)
         assert (child.returncode, err) == (0, "")
-        assert list(runtime.iterdir()) == []
+        assert left(runtime) == []
     finally:
         child.kill()
         child.communicate()

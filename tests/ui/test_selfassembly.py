@@ -31,7 +31,7 @@ def test_the_particles_go_on_and_the_curves_begin_anew_with_another_energy():
     assert "Boltzmann −0.2249" in present.line(shown)
     assert "every 575 of t" in present.wells(shown)
     problem.change(Polynomial((0, 0, 1.0)), 0.1)
-    assert len(problem.shown().curve_t) == 0
+    assert len(problem.shown().curve_t) == 1
     problem.advance(10)
     assert present.wells(problem.shown()) == "one well"
     with pytest.raises(ValueError, match="spread beyond"):
