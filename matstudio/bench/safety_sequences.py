@@ -160,8 +160,8 @@ def play(code: bytes) -> tuple[str, int]:
         _act(code[i], code[i + 1], station, probe, clock, tell)
         clock.advance(PERIOD_S)
         station.cycle()
-        if station._loop.setpoint is not None and not 250.0 <= station._loop.setpoint <= 860.0:
-            probe.wrong.append(f"the loop's setpoint is {station._loop.setpoint}")
+        if station._above.loop.setpoint is not None and not 250.0 <= station._above.loop.setpoint <= 860.0:
+            probe.wrong.append(f"the loop's setpoint is {station._above.loop.setpoint}")
         if probe.wrong:
             break
     return (probe.wrong[0] if probe.wrong else ""), probe.writes
