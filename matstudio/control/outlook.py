@@ -27,6 +27,7 @@ Array: TypeAlias = np.ndarray
 HORIZON_S = 300.0
 PAIRS = 16
 _DT_S = 1.0
+_READING = 0.005  # standard deviation of a reading of S, one a second
 _GAIN = 0.02  # what the furnace's gain is known to
 _BAND = (0.05, 0.5, 0.95)
 
@@ -104,15 +105,16 @@ class Outlook:
             S=S,
             T=measured["temperature"],
             c=measured["composition"],
+            order_noise=_READING,
         )
         self._furnaces = Furnaces(self._n, kinds, dt=_DT_S, rng=rng, furnace=loop.furnace, power=loop.power)
         self._furnaces.P = measured["pressure"].copy()
-        self._heaters = Heaters(loop.tuning, loop.limits, measured["temperature"], loop.power)
+        self._heaters = Heaters(loop.tuning, loop.limits, loop.furnace, measured["temperature"], _DT_S, loop.power)
         self._heaters.setpoint = np.full(self._n, loop.setpoint)
         self._setpoint = {k: np.full(self._n, float(v)) for k, v in held.items()}
         self._belief = Belief(self._n)
-        self._belief.kinetics, self._belief.var_k = kinetics, np.full(self._n, float(b.var_k[0]))
-        self._belief.var_S = np.full(self._n, float(b.var_S[0]))
+        for name in ("S", "kinetics", "var_S", "cov", "var_k"):
+            setattr(self._belief, name, np.full(self._n, float(getattr(b, name)[0])))
         self._measured, self._before = measured, {k: np.full(self._n, float(v[0])) for k, v in now.before.items()}
         self._steps = 0
         self._rows: list[tuple[Array, Array, Array]] = []
@@ -126,7 +128,10 @@ class Outlook:
             if self._steps % each == 0:
                 self._decide()
             f = self._furnaces
-            f.step(self._heaters.step(self._setpoint["temperature"], f.sensor_K, _DT_S))
+            S, T = f.measured()
+            self._belief.read(S, _READING, _DT_S)
+            f.step(self._heaters.step(self._setpoint["temperature"], T))
+            self._belief.advance(_DT_S, T, f.P, f.c)
             self._steps += 1
             if self._steps * _DT_S >= HORIZON_S:
                 self._note()
@@ -137,7 +142,6 @@ class Outlook:
         self._note()
         f, first = self._furnaces, np.arange(self._n) < PAIRS
         self._measured = {"temperature": f.sensor_K.copy(), "pressure": f.P.copy(), "composition": f.c.copy()}
-        self._belief.S = f.S
         asked = self._policy.decide(Seen(self._belief, self._measured, self._before, self._setpoint))
         self._setpoint = self._setpoint | {k: np.where(first, v, self._setpoint[k]) for k, v in asked.items()}
         self._before = self._measured

@@ -25,7 +25,7 @@ from matstudio.instruments.twin.plant import Furnace
 
 _EVERY_S = 1.0  # of run time between two steps of the filter
 _LATE_S, _LATE_REAL_S = 10.0, 5.0  # without a reading of S: of run time, and of real time where that runs faster
-_STEPS, _REST_S = 6, 0.04  # of a forecast at a time; real seconds between two times
+_STEPS, _REST_S = 4, 0.04  # of a forecast at a time; real seconds between two times
 _SILENT_S = 60.0  # for which a rejected proposal is not made again
 _LIKE_K = 30.0
 _VALUES = ("temperature", "pressure", "composition")

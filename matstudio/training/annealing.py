@@ -60,7 +60,8 @@ class Anneals:
         f = self.furnaces.furnace
         tuning = lambda_tuning(f.gain_K, f.tau_s, f.sensor_lag_s, f.delay_s + dt / 2)
         self.order, temperature = self.furnaces.measured()
-        self.heaters = Heaters(tuning, LIMITS, temperature)
+        described = f if rng is not None else replace(f, delay_s=dt, sensor_lag_s=0.0)
+        self.heaters = Heaters(tuning, LIMITS, described, temperature, dt)
         self._read()
         self.measured = self.before = self._values(temperature)
         self.setpoint: dict[str, Array] = dict(self.measured)
@@ -76,7 +77,7 @@ class Anneals:
         wanted = self.setpoint["temperature"]
         self.furnaces.pressure_setpoint = self.setpoint["pressure"]
         self.furnaces.composition_setpoint = self.setpoint["composition"]
-        return self._go(seconds, lambda: self.heaters.step(wanted, self.measured["temperature"], self.dt))
+        return self._go(seconds, lambda: self.heaters.step(wanted, self.measured["temperature"]))
 
     def heat(self, power: Array | float, seconds: float) -> Array:
         """The same with the heaters' power (0..1) given and the loop open."""

@@ -1,15 +1,17 @@
 import numpy as np
 import pytest
 
+from matstudio.control import observer
 from matstudio.control import policy as room
 from matstudio.control.belief import Belief
-from matstudio.control.heaters import Heaters
+from matstudio.control.feedforward import Led
+from matstudio.control.heaters import HEATER, Heaters
 from matstudio.control.outlook import HORIZON_S, Loop, Outlook
-from matstudio.control.pid import bumpless, lambda_tuning, settle, step
+from matstudio.control.pid import lambda_tuning
 from matstudio.control.policy import Policy, Seen, setpoints
-from matstudio.domain.process import Limits
 from matstudio.dynamics.annealing import Furnaces
 from matstudio.instruments.twin.plant import Furnace
+from matstudio.station.loop import Loop as StationLoop
 from matstudio.training.annealing import LIMITS, anneal, following
 
 TUNING = lambda_tuning(650.0, 60.0, 1.5, 2.1)
@@ -74,17 +76,23 @@ def test_damaged_weights_are_refused(tmp_path, size):
 
 
 def test_the_loops_are_the_station_s():
-    """Many heaters at once give what `control/pid.py` gives one by one."""
-    dt, state, at = 0.25, bumpless(TUNING, 300.0, 300.0, 0.0), 300.0
-    heaters = Heaters(TUNING, Limits(250.0, 860.0, 10.0), np.array([300.0]))
-    furnace = Furnaces(1)
-    for _ in range(400):
-        T = furnace.sensor_K
-        u = heaters.step(np.array([630.0]), T, dt)
-        at = min(630.0, at + 10.0 * dt)
-        state = step(TUNING, state, at, float(T[0]), dt)
-        power = min(max(state.v, 0.0), 1.0)
-        state = settle(TUNING, state, power, dt)
+    """Many heaters at once give what the station's loop, through the gate, gives one by one."""
+    dt, at, power, t = 0.25, 300.0, 0.0, 0.0
+    described = observer.Furnace(650.0, 60.0, 2.0, 1.5, 0.3, 300.0)
+    loop = StationLoop(TUNING, led=Led(described, HEATER, LIMITS))
+    loop.close(300.0, 300.0, 0.0, 0.0, 0.0)
+    heaters = Heaters(TUNING, LIMITS, Furnace(), np.array([300.0]), dt)
+    furnace = Furnaces(1, rng=np.random.default_rng(0))
+    for step in range(400):
+        t += dt
+        T = furnace.measured()[1]
+        wanted = 630.0 if step < 300 else 590.0
+        u = heaters.step(np.array([wanted]), T)
+        at += min(max(wanted - at, -10.0 * dt), 10.0 * dt)
+        loop.move(at, t)
+        loop.sample(float(T[0]), t)
+        power = min(max(min(max(loop.state.v, 0.0), 1.0), power - 0.5 * dt), power + 0.5 * dt)
+        loop.settle(power)
         assert float(u[0]) == pytest.approx(power, abs=1e-9)
         furnace.step(u)
 
