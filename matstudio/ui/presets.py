@@ -45,8 +45,8 @@ OVERVIEW = Preset(
         ("Diffraction", "Spectrum", ACROSS),
         ("Process control", "Trends", DOWN),
     ),
-    (*_EVENTS, ("Image", "Self-assembly")),
-    ("Timeline", "Image"),
+    (*_EVENTS, ("Timeline", "Self-assembly")),
+    ("Timeline",),
     (
         (("Image", "Process control"), (1180, 400), ACROSS),
         (("Image", "Structure"), (620, 560), ACROSS),
