@@ -19,7 +19,7 @@ Array: TypeAlias = np.ndarray
 ORDER_NOISE = 0.01  # nominal error of one reading of S
 TARGET = 0.9
 AMBIENT_K = 300.0
-"""Temperature at which what an anneal is worth is told by F: that of the specimen once it is cold; decision 0071."""
+"""Temperature at which what an anneal is worth is told by F: that of the specimen once it is cold; decision 0078."""
 
 
 @dataclass(frozen=True)
