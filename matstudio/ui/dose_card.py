@@ -37,6 +37,7 @@ class DoseCard(QFrame):
         grid.addWidget(self._total, 2, 1)
         grid.addWidget(self._beam, 2, 2)
         self._button = QPushButton("Blank")
+        self._button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # a key pressed by chance moves no beam
         self._button.setAutoDefault(False)
         self._button.clicked.connect(lambda: self.beam.emit(self._on))
         self._on = False

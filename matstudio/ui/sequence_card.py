@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
 
 from matstudio.ui.parts import Bar, Elided, label
@@ -56,6 +56,7 @@ class SequenceCard(QFrame):
 
     def _button(self, id: str, text: str, tip: str) -> QPushButton:
         button = QPushButton(text)
+        button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # a key pressed by chance begins nothing
         button.setToolTip(tip)
         button.setAutoDefault(False)
         button.clicked.connect(lambda: self.wanted.emit(id))
