@@ -79,6 +79,8 @@ class Card(QFrame):
         self._output.setText(state.output)
         for edit in (self._edit, self._manual):
             if edit is not None:
+                if state.locked:
+                    edit.clearFocus()  # otherwise it goes to the next button, which a key would press
                 edit.setEnabled(not state.locked)
         if self._manual is not None:
             self._manual.show_value(state.output)

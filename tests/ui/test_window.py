@@ -213,10 +213,12 @@ def test_alarms_are_acknowledged(window: MainWindow, fake: FakeRun, qtbot):
 
 def test_a_silent_station_greys_the_values(window: MainWindow, fake: FakeRun, qtbot):
     live(window, qtbot)
+    window.process.cards["temperature"]._edit.setFocus()
     fake.silent = True
     qtbot.waitUntil(lambda: "station silent" in texts(window), timeout=4000)
     assert "stale" in window._header._figures["temperature"].text()
     assert not window.process.cards["temperature"]._edit.isEnabled()
+    assert not isinstance(window.focusWidget(), QPushButton)  # which a key would press
     assert not button(window, "PID").isChecked()
     assert button(window, "HALT").isEnabled()
     fake.silent = False
