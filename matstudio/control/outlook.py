@@ -8,7 +8,6 @@ station has better things to do than to wait for it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -19,7 +18,7 @@ from matstudio.control.heaters import Heaters
 from matstudio.control.pid import Tuning
 from matstudio.control.policy import PERIOD_S, Policy, Seen
 from matstudio.domain.process import Limits
-from matstudio.dynamics.annealing import AMBIENT_K, TARGET, Furnaces, Kinds
+from matstudio.dynamics.annealing import AMBIENT_K, Furnaces, Kinds
 from matstudio.instruments.twin.plant import Furnace
 
 Array: TypeAlias = np.ndarray
@@ -83,13 +82,12 @@ class Outlook:
 
     Args:
         policy: that is followed.
-        now: what is known, of one alloy.
+        now: what is known, of one alloy; its setpoints are those that the other one of each pair keeps.
         t: run time, s.
         loop: see `Loop`.
-        held: the setpoints that the other one of each pair keeps, by name.
     """
 
-    def __init__(self, policy: Policy, now: Seen, t: float, loop: Loop, held: Mapping[str, float]) -> None:
+    def __init__(self, policy: Policy, now: Seen, t: float, loop: Loop) -> None:
         rng = np.random.default_rng(round(t * 10))
         self.forecast: Forecast | None = None
         self._policy, self._began, self._n = policy, t, 2 * PAIRS
@@ -111,7 +109,7 @@ class Outlook:
         self._furnaces.P = measured["pressure"].copy()
         self._heaters = Heaters(loop.tuning, loop.limits, loop.furnace, measured["temperature"], _DT_S, loop.power)
         self._heaters.setpoint = np.full(self._n, loop.setpoint)
-        self._setpoint = {k: np.full(self._n, float(v)) for k, v in held.items()}
+        self._setpoint = {k: np.full(self._n, float(v[0])) for k, v in now.setpoint.items()}
         self._belief = Belief(self._n)
         for name in ("S", "kinetics", "var_S", "cov", "var_k"):
             setattr(self._belief, name, np.full(self._n, float(getattr(b, name)[0])))
@@ -172,10 +170,11 @@ class Outlook:
 
 def _drawn(b: Belief, rng: np.random.Generator) -> tuple[Array, Array]:
     """S and the logarithm of the speed's factor of each pair, as the filter believes them to go together."""
-    cov = np.array([[b.var_S[0], b.cov[0]], [b.cov[0], b.var_k[0]]])
-    low = np.linalg.cholesky(cov + 1e-12 * np.eye(2))
-    x = rng.standard_normal((PAIRS, 2)) @ low.T
-    return np.clip(b.S[0] + x[:, 0], 1e-3, TARGET + 0.099), b.kinetics[0] + x[:, 1]
+    S, kinetics = rng.standard_normal((2, PAIRS))
+    slope = b.cov[0] / b.var_S[0]
+    rest = max(0.0, b.var_k[0] - slope * b.cov[0])
+    S = np.sqrt(b.var_S[0]) * S
+    return np.clip(b.S[0] + S, 1e-3, 0.999), b.kinetics[0] + slope * S + np.sqrt(rest) * kinetics
 
 
 def _band(x: Array) -> Band:

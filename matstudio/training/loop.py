@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -15,7 +13,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+
+from matstudio.training import checkpoint
 
 _WARM, _DECAY = 200, 0.6  # steps up to the learning rate; part of the steps after which it falls
 _EMA = 0.998
@@ -140,16 +139,11 @@ class Training:
 
     def save(self, folder: Path) -> None:
         """Leave a checkpoint; one that stands there is replaced as a whole."""
-        tensors = {f"net.{k}": v.contiguous() for k, v in self.net.state_dict().items()}
+        tensors = checkpoint.state(self.net, self.optimiser)
         tensors |= {f"mean.{k}": v.contiguous() for k, v in self.mean.items()}
-        names = {id(p): n for n, p in self.net.named_parameters()}
-        for parameter, state in self.optimiser.state.items():
-            tensors |= {f"adam.{k}.{names[id(parameter)]}": v.contiguous() for k, v in state.items()}
         facts = {"architecture": self.task.architecture, "seed": self.seed, "step": self.step, "steps": self.steps}
         facts |= {"sizes": self.sizes, "loss": self.loss, "spent_s": self.spent_s}
-        part = folder / "checkpoint.part"
-        save_file(tensors, part, metadata={"training": json.dumps(facts)})
-        os.replace(part, folder / "checkpoint.safetensors")
+        checkpoint.save(folder, tensors, facts)
 
     @classmethod
     def resume(cls, task: Task, folder: Path, steps: int | None = None) -> Training:
@@ -158,15 +152,8 @@ class Training:
         Raises:
             ValueError: there is none, or it is damaged or of another architecture; one line.
         """
-        from safetensors import SafetensorError, safe_open
-
-        path = folder / "checkpoint.safetensors"
-        try:
-            with safe_open(path, "pt") as file:
-                facts = json.loads((file.metadata() or {}).get("training", "{}"))
-            tensors = load_file(path)
-        except (OSError, SafetensorError, ValueError) as error:
-            raise ValueError(f"{path}: no checkpoint that can be read: {error}") from None
+        path = folder / checkpoint.NAME
+        tensors, facts = checkpoint.read(folder)
         if facts.get("architecture") != task.architecture:
             raise ValueError(f"{path}: of {facts.get('architecture', 'an unknown network')}, not {task.architecture}")
         if facts["step"] >= (steps or facts["steps"]):
@@ -174,13 +161,8 @@ class Training:
         made = cls(task, facts["seed"], steps or facts["steps"], tuple(tuple(s) for s in facts["sizes"]))
         made.step, made.loss = facts["step"], facts["loss"]
         made.spent_s = facts.get("spent_s", 0.0)
-        made.net.load_state_dict({k[4:]: v for k, v in tensors.items() if k.startswith("net.")})
         made.mean = {k[5:]: v for k, v in tensors.items() if k.startswith("mean.")}
-        for name, parameter in made.net.named_parameters():
-            keys = ("step", "exp_avg", "exp_avg_sq")
-            state = {k: tensors[f"adam.{k}.{name}"] for k in keys if f"adam.{k}.{name}" in tensors}
-            if state:
-                made.optimiser.state[parameter] = state
+        checkpoint.restore(made.net, made.optimiser, tensors)
         return made
 
 

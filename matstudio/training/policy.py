@@ -7,7 +7,6 @@ from a checkpoint that nothing has to unpickle.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,12 +16,12 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecEnv
 
 from matstudio.control import policy
 from matstudio.modalities.weights import save_weights
+from matstudio.training import checkpoint
 from matstudio.training.annealing import HORIZON_S, REWARD_MEV, Anneals, Array, varied
 from matstudio.training.loop import Progress
 
@@ -175,21 +174,9 @@ class PolicyTraining:
 
     def save(self, folder: Path) -> None:
         """Leave a checkpoint; one that stands there is replaced as a whole."""
-        tensors = {f"net.{k}": v.contiguous() for k, v in self._ppo.policy.state_dict().items()}
-        parameters = list(self._ppo.policy.named_parameters())
-        for name, parameter in parameters:
-            state = self._ppo.policy.optimizer.state.get(parameter, {})
-            tensors |= {f"adam.{k}.{name}": v.contiguous() for k, v in state.items()}
-        facts = {
-            "name": self.name,
-            "seed": self.seed,
-            "rounds": self.rounds,
-            "done": self.done,
-            "spent_s": self.spent_s,
-        }
-        part = folder / "checkpoint.part"
-        save_file(tensors, part, metadata={"training": json.dumps(facts)})
-        os.replace(part, folder / "checkpoint.safetensors")
+        facts = {"name": self.name, "seed": self.seed, "rounds": self.rounds, "done": self.done}
+        net = self._ppo.policy
+        checkpoint.save(folder, checkpoint.state(net, net.optimizer), facts | {"spent_s": self.spent_s})
 
     @classmethod
     def resume(cls, name: str, folder: Path, rounds: int | None = None) -> PolicyTraining:
@@ -198,28 +185,14 @@ class PolicyTraining:
         Raises:
             ValueError: there is none, or it is damaged or of another policy; one line.
         """
-        from safetensors import SafetensorError, safe_open
-
-        path = folder / "checkpoint.safetensors"
-        try:
-            with safe_open(path, "pt") as file:
-                facts = json.loads((file.metadata() or {}).get("training", "{}"))
-            tensors = load_file(path)
-        except (OSError, SafetensorError, ValueError) as error:
-            raise ValueError(f"{path}: no checkpoint that can be read: {error}") from None
+        path = folder / checkpoint.NAME
+        tensors, facts = checkpoint.read(folder)
         if facts.get("name") != name:
             raise ValueError(f"{path}: of {facts.get('name', 'an unknown policy')}, not {name}")
         if facts["done"] >= (rounds or facts["rounds"]):
             raise ValueError(f"{path}: has {facts['done']} rounds already")
         made = cls(name, facts["seed"], rounds or facts["rounds"], facts["done"], facts["spent_s"])
-        net = made._ppo.policy
-        net.load_state_dict({k[4:]: v for k, v in tensors.items() if k.startswith("net.")})
-        for key, parameter in net.named_parameters():
-            state = {
-                k: tensors[f"adam.{k}.{key}"] for k in ("step", "exp_avg", "exp_avg_sq") if f"adam.{k}.{key}" in tensors
-            }
-            if state:
-                net.optimizer.state[parameter] = state
+        checkpoint.restore(made._ppo.policy, made._ppo.policy.optimizer, tensors)
         return made
 
     def policy(self) -> policy.Policy:

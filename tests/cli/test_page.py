@@ -20,7 +20,7 @@ REPORT = {
     "mode": "POLICY",
     "state": {"order_parameter": {"value": 0.9, "sigma": 0.01, "unit": "1"}},
     "audit": {"n": 3, "hash": "00"},
-    "recording": {"paths": ["/tmp/s.nxs"]},
+    "recording": {"paths": ["s.nxs"]},
     "streams": {"image": {"produced": 3, "analysed": 2, "recorded": 3, "dropped": 0}},
     "problems": ["stream x brought no frame"],
 }

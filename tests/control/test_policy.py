@@ -99,8 +99,7 @@ def test_the_loops_are_the_station_s():
 
 def test_the_forecast_tells_the_policy_from_holding(policy):
     loop = Loop(Furnace(), TUNING, LIMITS, 560.0, 0.4)
-    held = {"temperature": 560.0, "pressure": 0.0, "composition": 0.25}
-    outlook = Outlook(policy, seen(S=0.3, T=560.0), 100.0, loop, held)
+    outlook = Outlook(policy, seen(S=0.3, T=560.0), 100.0, loop)
     turns = 1
     while not outlook.work(20):
         turns += 1
