@@ -37,14 +37,12 @@ class Advising(Commands):
 
     def _advise(self, now: float) -> None:
         """Let the policy look, and in ADVISE and POLICY decide; in POLICY its setpoints become the wanted ones."""
-        self.advisor.look(now, self._readings)
-        loop = self._above.loop
-        if self.mode not in (Mode.ADVISE, Mode.POLICY) or loop.setpoint is None:
-            return
-        held = {name: value for name in self._out.limits if math.isfinite(value := self._setpoint(name))}
-        state = (loop.tuning, self._out.limits[_SENSOR], loop.setpoint, self._out.present(HEATER))
-        self.advisor.work(now, state, held)
-        if not self.advisor.decide(now, held) or self.mode is Mode.ADVISE:
+        try:
+            fresh = self._consult(now)
+        except Exception as error:  # noqa: BLE001  (border: policy): whatever it raises, control goes on
+            self.advisor.fail(now, f"the policy failed: {type(error).__name__}: {error}".splitlines()[0])
+            fresh = self.mode in (Mode.ADVISE, Mode.POLICY)
+        if not fresh or self.mode is Mode.ADVISE:
             return
         advice = self.advisor.advice
         if advice is None or advice.trouble:
@@ -53,6 +51,17 @@ class Advising(Commands):
             self._event(Event.POLICY_LOST, "station", f"{Event.POLICY_LOST}: {why}")
             return
         self._follow_advice(advice.setpoints, "policy", advice.why)
+
+    def _consult(self, now: float) -> bool:
+        """Let the policy look and work; whether there is another advice."""
+        self.advisor.look(now, self._readings)
+        loop = self._above.loop
+        if self.mode not in (Mode.ADVISE, Mode.POLICY) or loop.setpoint is None:
+            return False
+        held = {name: value for name in self._out.limits if math.isfinite(value := self._setpoint(name))}
+        state = (loop.tuning, self._out.limits[_SENSOR], loop.setpoint, self._out.present(HEATER))
+        self.advisor.work(now, state, held)
+        return self.advisor.decide(now, held)
 
     def _follow_advice(self, setpoints: Mapping[str, float], who: str, why: str) -> None:
         """Take the policy's setpoints as far as the gate's range allows."""

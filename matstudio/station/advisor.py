@@ -165,11 +165,15 @@ class Advisor:
         if self._outlook is None:
             if self.advice is None or self.advice.trouble:
                 return False
-            self._outlook = Outlook(self.policy, self._seen(now, held), now, Loop(self._furnace, *loop), held)
+            self._outlook = Outlook(self.policy, self._seen(now, held), now, Loop(self._furnace, *loop))
         if not self._outlook.work(_STEPS):
             return False
         self.forecast, self._outlook, self.news = self._outlook.forecast, None, True
         return True
+
+    def fail(self, now: float, why: str) -> None:
+        """The policy raised: there is no advice for as long as one lasts."""
+        self.advice, self.forecast, self._outlook, self.news = Advice(now, {}, why, why), None, None, True
 
     def reject(self, now: float, who: str) -> None:
         """A person does not want what is proposed: it is not proposed again for a minute, unless it changes."""

@@ -126,3 +126,33 @@ def test_with_composition_it_is_far_quicker(told):
     assert told.station.mode is Mode.POLICY
     told.check_writes()
     assert told.kinds("policy")[-1]["data"] == {"old": "policy", "new": "policy3"}
+
+
+def test_a_device_without_pressure_and_composition_is_advised(fake, policy):
+    """What a device has not is what the policy was trained with; the forecast does without."""
+    station = fake.station = Station(fake.device, fake.clock, record=fake.entries.append, policies={"policy": policy})
+    fake.on_cycle = lambda: station.advisor.order(fake.clock.now() - 0.4, 0.06, 0.005)
+    fake.furnace.pressure = 0.0
+    fake.run(3)
+    station.handle_mode("ana", "ADVISE")
+    for _ in range(100):
+        station.advisor._worked = -1e9  # as if a real second had passed
+        fake.run(0.2)
+    assert station.advisor.forecast is not None
+    assert "composition" not in station.status()["limits"]
+    assert station.advisor.advice.trouble == ""
+
+
+def test_a_policy_that_raises_is_left_and_control_goes_on(told, policy, monkeypatch):
+    told.station.handle_mode("ana", "POLICY")
+    told.run(6)
+
+    def broken(seen):
+        raise ArithmeticError("no such thing\nat all")
+
+    monkeypatch.setattr(policy, "decide", broken)
+    told.run(6)
+    assert told.station.mode is Mode.HOLD
+    assert told.alarms()["policy"]["text"] == "the policy was left: the policy failed: ArithmeticError: no such thing"
+    told.run(6)
+    told.check_writes()
