@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -21,7 +20,10 @@ LOOK_MS = 20
 
 
 class Preparing(QObject):
-    """A thread imports what is needed; then the parts are made, one in each turn of the event loop.
+    """What is needed is imported and then the parts are made, one in each turn of the event loop.
+
+    All in the window's thread: PySide looks a class up without Python's lock, so that one which another thread makes
+    meanwhile, as every module of widgets does when it is imported, can bring the process down.
 
     Signals:
         done: all of them have been made.
@@ -35,29 +37,23 @@ class Preparing(QObject):
 
     def __init__(self, parts: Iterable[Callable[[], object]], parent: QObject) -> None:
         super().__init__(parent)
-        self._parts = iter(parts)
-        self._imports = threading.Thread(target=_import, name="imports", daemon=True)
-        self._stopped = False
+        self._parts = _all(iter(parts))
+        self._begun = self._stopped = False
         self._turn = QTimer(self, singleShot=True)
         self._turn.timeout.connect(self._next)
 
     def start(self) -> None:
         """Begin, once."""
-        if self._imports.ident is None and not self._stopped:
-            self._imports.start()
+        if not self._begun and not self._stopped:
+            self._begun = True
             self._turn.start(LOOK_MS)
 
     def stop(self) -> None:
-        """Make no more; returns when the thread has ended."""
+        """Make no more."""
         self._stopped = True
         self._turn.stop()
-        if self._imports.ident is not None:
-            self._imports.join()
 
     def _next(self) -> None:
-        if self._imports.is_alive():
-            self._turn.start(LOOK_MS)
-            return
         part = next(self._parts, None)
         if part is None:
             self.done.emit()
@@ -66,7 +62,12 @@ class Preparing(QObject):
         self._turn.start(0)
 
 
-def _import() -> None:
+def _all(parts: Iterator[Callable[[], object]]) -> Iterator[Callable[[], object]]:
     for name in MODULES:
-        with contextlib.suppress(ImportError):  # whoever needs it says so
-            importlib.import_module(name)
+        yield lambda name=name: _import(name)
+    yield from parts
+
+
+def _import(name: str) -> None:
+    with contextlib.suppress(ImportError):  # whoever needs it says so
+        importlib.import_module(name)
