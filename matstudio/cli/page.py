@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,10 +23,9 @@ _STYLE = (
 
 def write(path: Path, report: dict[str, Any], story: Story) -> None:
     """Write the page, as PDF where the path ends so. Raises OSError."""
-    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     from PySide6.QtGui import QGuiApplication
 
-    application = QGuiApplication.instance() or QGuiApplication(["matstudio"])
+    application = QGuiApplication.instance() or QGuiApplication(["matstudio", "-platform", "offscreen"])
     text = page(report, story)
     if path.suffix.lower() == ".pdf":
         _pdf(path, text)

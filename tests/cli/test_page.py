@@ -1,6 +1,7 @@
 """The page of a run: what is collected, and that it can be written as HTML and PDF."""
 
 import math
+import os
 
 import numpy as np
 import pytest
@@ -65,7 +66,9 @@ def test_the_page_is_written(story, qapp, tmp_path, monkeypatch, suffix):
     story.first["image"], story.last["image"] = frame(Kind.IMAGE, (8, 8), 1), frame(Kind.IMAGE, (8, 8), 2)
     story.first["spectrum"] = story.last["spectrum"] = frame(Kind.SPECTRUM, (64,), 3)
     path = tmp_path / f"page.{suffix}"
+    before = dict(os.environ)
     page.write(path, REPORT, story)
+    assert dict(os.environ) == before, "programs that are started later must find the display"
     data = path.read_bytes()
     if suffix == "pdf":
         assert data.startswith(b"%PDF")

@@ -102,6 +102,7 @@ def test_what_cannot_be_used_says_why_and_does_nothing(window: MainWindow, fake:
 
 def test_esc_gives_the_focus_back_and_a_click_elsewhere_closes(window: MainWindow, fake: FakeRun, qtbot):
     window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow, timeout=8000)
     qtbot.waitUntil(lambda: window.process.cards["temperature"]._edit.isEnabled(), timeout=8000)
     edit = window.process.cards["temperature"]._edit
     edit.setFocus()
