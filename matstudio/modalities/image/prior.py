@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 
 from matstudio.modalities.image.fit import Columns
 
-_STEPS = np.array([(m, n) for m in range(-3, 4) for n in range(-3, 4) if (m, n) != (0, 0)])
+_STEPS = np.array([(m, n) for m in range(-3, 4) for n in range(-3, 4) if (m, n) != (0, 0)])  # reversed: opposites
 _ONE = np.abs(_STEPS).max(1) == 1
 _NEAR = 0.22  # of the columns' least usual distance: how far from where a translation leads a column may lie
 _ENOUGH = 5  # neighbours without which nothing is said
@@ -23,9 +23,11 @@ _APART = 3.0  # standard deviations from where the neighbours say, from which th
 _MEDIAN = 0.6745  # of the size of a normal number
 _OF_MEDIAN = 2.33  # relative error of a variance from the median size of n normal numbers, times root n
 _THERE, _FULL = 2.5, 0.35  # least amplitude of a place that only the lattice knows: in its sigma, of its neighbours'
+_WEAKER = 0.2  # quantile of the amplitudes of neighbours
 _GONE, _HALF = 2.0, 0.5  # a column is absent if so many sigma below half of its neighbours' amplitude
 _WEAK = 3.0  # significance from which a column is no absent one, whatever its neighbours
 _NEARLY, _BELONGS, _GRAIN = 0.85, 0.5, 8  # of the most that lead; of a column's translations; columns of a grain
+_AROUND = 2  # pairs of opposite neighbours of a place in a crystal; beyond a surface that bulges there are none
 _STRAY = 4.0  # least significance of a column that no translation leads to, where the lattice leads to most
 
 
@@ -36,7 +38,7 @@ class Told:
     Args:
         xy: (N, 2) where it is; NaN where they are too few.
         variance: (N, 2) of that, pixels^2.
-        amplitude: (N,) theirs, the median.
+        amplitude: (N,) theirs, as that of the weakest but a fifth: a lattice may lead to columns of several kinds.
         count: (N,) how many there are.
     """
 
@@ -226,7 +228,7 @@ def _told(
     amplitude = np.full(count, np.nan)
     if enough.any():
         values = np.where(there[enough], columns.amplitude[other[enough]], np.nan)
-        amplitude[enough] = np.nanmedian(values, axis=1)
+        amplitude[enough] = np.nanquantile(values, _WEAKER, axis=1)
     told = Told(
         np.where(enough[:, None], at + place, np.nan),
         np.where(enough[:, None], inverse[:, :, 0, 0], np.inf),
@@ -251,9 +253,8 @@ def _missing(columns: Columns, basis: np.ndarray, shape: tuple[int, int]) -> np.
     if not places:
         return np.zeros((0, 2))
     told, there = _told(columns, np.array(places), basis)
-    pairs = _STEPS[_ONE]
-    index = {tuple(s): i for i, s in enumerate(map(tuple, _STEPS))}
-    opposite = sum(
-        (there[:, index[(m, n)]] & there[:, index[(-m, -n)]]).astype(int) for m, n in pairs.tolist() if (m, n) > (0, 0)
-    )
-    return np.asarray(told.xy[(told.count >= _ENOUGH) & (opposite >= 2)])
+    to = np.array(places)[:, None] + _STEPS @ basis
+    outside = np.any((to < 0) | (to > np.array(shape[::-1]) - 1), axis=2)
+    across = there[:, ::-1]  # whether the opposite step leads to one
+    both, perhaps = (there & across).sum(1) / 2, (outside & across).sum(1)
+    return np.asarray(told.xy[(told.count >= _ENOUGH) & (both >= 1) & (both + perhaps / 2 >= _AROUND)])
