@@ -79,15 +79,20 @@ def _periodic(image: np.ndarray) -> np.ndarray:
     The smooth part taken off solves Poisson's equation for those jumps (Moisan, J. Math. Imaging Vis. 39 (2011) 161).
     """
     data = (image - image.mean()).astype(np.float32)
-    jumps = np.zeros_like(data)
-    rows, columns = data[-1] - data[0], data[:, -1] - data[:, 0]
-    jumps[0], jumps[-1] = rows, -rows
-    jumps[:, 0] += columns
-    jumps[:, -1] -= columns
-    fy, fx = fft.fftfreq(image.shape[0])[:, None], fft.rfftfreq(image.shape[1])[None]
+    down, across, laplacian = _edges(data.shape[0], data.shape[1])
+    # the jumps lie in the first row and column, and negated in the last: their transform is that of two lines
+    jumps = down * fft.rfft(data[-1] - data[0]) + fft.fft(data[:, -1] - data[:, 0])[:, None] * across
+    return np.asarray(fft.rfft2(data) - jumps / laplacian)
+
+
+@lru_cache(maxsize=4)
+def _edges(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Transforms of 1, 0, ... 0, -1 along either axis, and of the Laplacian (its zero as 1), for `rfft2`."""
+    fy, fx = fft.fftfreq(rows)[:, None], fft.rfftfreq(columns)[None]
     laplacian = (2 * np.cos(2 * np.pi * fy) + 2 * np.cos(2 * np.pi * fx) - 4).astype(np.float32)
     laplacian[0, 0] = 1
-    return np.asarray(fft.rfft2(data) - fft.rfft2(jumps) / laplacian)
+    down, across = (1 - np.exp(2j * np.pi * f) for f in (fy, fx))
+    return down.astype(np.complex64), across.astype(np.complex64), laplacian
 
 
 def smoothed(power: np.ndarray) -> np.ndarray:
@@ -135,9 +140,22 @@ class Spectrum:
 
     def apply(self, transfer: np.ndarray) -> np.ndarray:
         """The image filtered, over the standard deviation that its noise has after the filter."""
+        return np.asarray(fft.irfft2(self._transform * transfer, s=self.shape)) / self._deviation(transfer)
+
+    def applied_at(self, transfer: np.ndarray, xy: np.ndarray) -> np.ndarray:
+        """`apply` at places (N, 2) x, y, for a transfer that keeps next to nothing of the upper half of frequencies."""
+        rows, columns = (n // 2 for n in self.shape)
+        kept = (np.r_[0 : (rows + 1) // 2, self.shape[0] - rows // 2 : self.shape[0]], slice(columns // 2 + 1))
+        small = fft.irfft2(self._transform[kept] * transfer[kept], s=(rows, columns))
+        share = np.array([rows, columns]) / self.shape
+        values = ndimage.map_coordinates(small, xy[:, ::-1].T * share[:, None], order=1, mode="nearest")
+        return np.asarray(values * np.float32(share.prod()) / self._deviation(transfer))
+
+    def _deviation(self, transfer: np.ndarray) -> np.float32:
+        """Of the noise after a filter."""
         size = self.shape[0] * self.shape[1]
-        deviation = math.sqrt(float((transfer**2 * self._noise * self._twice).sum()) / size)
-        return np.asarray(fft.irfft2(self._transform * transfer, s=self.shape)) / np.float32(max(deviation, 1e-30))
+        variance = float((transfer**2 * self._noise * self._twice).sum()) / size
+        return np.float32(max(math.sqrt(variance), 1e-30))
 
     def wiener(self, width: float) -> np.ndarray | None:
         """Transfer that keeps what stands out of the noise in the power spectrum; None where nothing does.
@@ -222,17 +240,16 @@ def best_width(spectrum: Spectrum, sign: int, widths: np.ndarray, at: np.ndarray
     Args:
         spectrum: of the image.
         sign: +1 where columns are bright, -1 where they are dark.
-        widths: to choose from, pixels.
+        widths: to choose from, pixels; where `at` is given, 2 or more.
         at: (N, 2) x, y where columns are; by default where each width has its maxima.
     """
     gains = []
     for width in widths:
-        response = sign * spectrum.apply(spectrum.blob(width))
         if at is None:
+            response = sign * spectrum.apply(spectrum.blob(width))
             top = response[response == ndimage.maximum_filter(response, size=2 * math.ceil(width) + 1)]
         else:
-            column, row = np.clip(np.rint(at).astype(int), 0, np.array(response.shape[::-1]) - 1).T
-            top = response[row, column]
+            top = sign * spectrum.applied_at(spectrum.blob(width), at)
         gains.append(float((np.maximum(top - 4, 0) ** 2).sum()))
     return float(widths[int(np.argmax(gains)) if max(gains) > _GAIN else len(widths) // 2])
 

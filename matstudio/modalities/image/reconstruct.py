@@ -6,7 +6,7 @@ import hashlib
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -150,9 +150,12 @@ class Reader:
         """
         apart = spacing(columns.xy, 1.0)
         middle = tuple(slice(max(0, (n - _LARGEST) // 2), (n + _LARGEST) // 2) for n in image.shape)
-        lattice = correlated(ndimage.gaussian_filter(image[middle], 0.25 * apart), 0.7 * apart)
+        blur = 0.25 * apart
+        block = max(1, int(blur / 2))
+        lattice = correlated(ndimage.gaussian_filter(_binned(image[middle], block), blur / block), 0.7 * apart / block)
         if lattice is None:
             return Crystal(columns)
+        lattice = replace(lattice, basis=lattice.basis * block)
         return Crystal(columns, {"lattice_a": side(lattice, pixel)}, strained(columns, lattice))
 
 
@@ -223,11 +226,9 @@ def find_columns(
     """Columns of any image, and what the finder has to say of it; arguments as `Finder` has them."""
     block = -(-max(image.shape) // _LARGEST)
     if block > 1:
-        rows, across = (n // block for n in image.shape)
-        cut = image[: rows * block, : across * block].reshape(rows, block, across, block)
-        binned = cut.sum((1, 3)) if counts else cut.mean((1, 3))
+        binned = _binned(image, block) * (block**2 if counts else 1)
         columns, notes = find_columns(binned, None if pixel is None else pixel * block, counts, sign, find)
-        return _enlarged(columns, block, counts), notes
+        return columns.enlarged(block, 1 if counts else block**2), notes
     found = find(image, pixel, counts, sign)
     if len(found.xy) > _MOST:
         smooth = ndimage.gaussian_filter(image, found.width)
@@ -235,7 +236,7 @@ def find_columns(
         found = found.take(np.argsort(-shown)[:_MOST])
     if not len(found.xy):
         nothing = np.zeros(0)
-        return Columns(np.zeros((0, 2)), nothing, nothing, np.zeros((0, 2)), nothing, image, 0.0), found.notes
+        return Columns(np.zeros((0, 2)), nothing, nothing, np.zeros((0, 2)), nothing), found.notes
     length = float(np.clip(1.2 * spacing(found.xy, found.width), 4 * found.width, 8 * found.width))
     columns = fit(
         image,
@@ -254,18 +255,11 @@ def find_columns(
     return columns.take(inside & strong), found.notes
 
 
-def _enlarged(columns: Columns, block: int, counts: bool) -> Columns:
-    """Columns of an image binned by `block`, in the pixels and the unit of the image itself."""
-    gain = 1 if counts else block**2
-    return Columns(
-        columns.xy * block + (block - 1) / 2,
-        columns.amplitude * gain,
-        columns.width * block,
-        columns.sigma_xy * block,
-        columns.sigma_amplitude * gain,
-        columns.background,
-        columns.overlap,
-    )
+def _binned(image: np.ndarray, block: int) -> np.ndarray:
+    """Means of blocks of `block` x `block` pixels; what is left over at the end is left out."""
+    rows, across = (n // block for n in image.shape)
+    cut = image[: rows * block, : across * block].reshape(rows, block, across, block)
+    return np.asarray(cut.mean((1, 3)))
 
 
 def spacing(xy: np.ndarray, width: float) -> float:

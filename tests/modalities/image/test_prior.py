@@ -27,8 +27,6 @@ def columns(true: np.ndarray, sigma: float, rng: np.random.Generator, amplitude:
         np.full(n, 4.0),
         np.full((n, 2), sigma),
         np.full(n, amplitude / 8),
-        np.zeros(SHAPE),
-        0.0,
     )
 
 
