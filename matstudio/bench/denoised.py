@@ -103,9 +103,9 @@ def _ssim(id_: str, what: str, made: list[np.ndarray], clean: list[np.ndarray], 
 
 def _moved(images: list[Simulated], denoise: Denoise, reader: Inverse) -> list[Row]:
     """RMS distance of columns found on the denoised frame from those found on the frame, over the bound, of columns
-    with more than 5 times their noise."""
-    square = bound = 0.0
-    count = 0
+    with more than 5 times their noise; and how far either is from where they are."""
+    square = np.zeros(3)
+    bound, count = 0.0, 0
     for image in images:
         shown = replace(image.frame, data=denoise(image.frame))
         raw, clean = (np.asarray(reader(f).arrays["columns"]) for f in (image.frame, shown))
@@ -114,14 +114,23 @@ def _moved(images: list[Simulated], denoise: Denoise, reader: Inverse) -> list[R
         if not (len(raw) and len(clean) and strong.any()):
             continue
         near = 0.35 / truth.pixel_A
-        (a, i), (b, j) = (cKDTree(xy).query(truth.xy[strong], distance_upper_bound=near) for xy in (raw, clean))
+        true = truth.xy[strong]
+        (a, i), (b, j) = (cKDTree(xy).query(true, distance_upper_bound=near) for xy in (raw, clean))
         both = np.isfinite(a) & np.isfinite(b)
-        square += float((((raw[i[both]] - clean[j[both]]) * truth.pixel_A * 100) ** 2).sum())
+        raw, clean, true = raw[i[both]], clean[j[both]], true[both]
+        square += [(((p - q) * truth.pixel_A * 100) ** 2).sum() for p, q in ((raw, clean), (raw, true), (clean, true))]
         bound += float((truth.bound[strong][both] ** 2).sum())
         count += int(both.sum())
-    ratio = float(np.sqrt(square / bound)) if bound else np.nan
-    what = f"columns on the denoised frame against the frame at 1e4 e/Å², RMS over the bound, {count} columns"
-    return [Row("denoise-moved", what, ratio, "1", f"{MOVED:g}", ratio / MOVED, ("<=", 1.0))]
+    ratio, error, after = (float(r) for r in (np.sqrt(square / bound) if bound else np.full(3, np.nan)))
+    what = f"at 1e4 e/Å², RMS over the bound, {count} columns"
+    moved = f"columns on the denoised frame against the frame {what}"
+    return [
+        Row("denoise-moved", moved, ratio, "1", f"{MOVED:g}", ratio / MOVED, ("<=", 1.0)),
+        Row("denoise-error", f"columns on the frame against the truth {what}", error, "1", "", 0.0, None),
+        Row(
+            "denoise-error-after", f"columns on the denoised frame against the truth {what}", after, "1", "", 0.0, None
+        ),
+    ]
 
 
 def _nothing(denoise: Denoise, reader: Inverse) -> list[Row]:

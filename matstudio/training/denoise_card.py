@@ -25,8 +25,9 @@ the tensors' bytes `{checksum}`.
 **Does** give the mean of the noise-free images that a frame may be of, at any dose: the predictor of a diffusion by
 thinning counts (Chen and Zhou, ICML 2023), whose every level is a dose, in one step. It knows the dose by the counts
 themselves (images of other quantities: by their white noise); nothing is transformed to Gaussian noise. It sees the
-frame, what stands out of its power spectrum, and its local mean, with pixels of 0.1 Å. For looking only: what is
-recorded, measured and read by the other models is the frame.
+frame, what stands out of its power spectrum, and its local mean, with pixels of 0.1 Å; and all that once more turned by
+half a turn: the mean of both is shown. For looking only: what is recorded, measured and read by the other models is the
+frame.
 
 **Trained** by `matstudio train denoise --steps {steps} --seed {seed}`: {step:,} steps, {spent:.1f} h beside other work
 on 2 cores, on {views:,} simulated views of 16 to 26 Å that were each seen once, of the kinds that `unet.md` tells of,

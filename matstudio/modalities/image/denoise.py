@@ -141,8 +141,8 @@ def load(path: Path) -> tuple[DenoiseNet, dict[str, str]]:
 def mean(net: nn.Module, image: np.ndarray, variance: float) -> np.ndarray:
     """What the network makes of a canonical image with white noise of `variance` per pixel.
 
-    The mean of what it makes of the image and of the image turned by half a turn, which is as good an example: errors
-    that the turn does not turn with it are halved.
+    That is the mean of what it makes of the image and of the image turned by half a turn: its errors in both are not
+    quite the same, and their mean is smaller.
     """
     seen = Seen(image, variance)
     added, share = (torch.stack(m).mean(0).numpy() for m in zip(*_both_ways(net, seen.given), strict=True))
