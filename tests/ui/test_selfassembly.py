@@ -61,6 +61,19 @@ def state(t: float, s: float, kelvin: float) -> MaterialState:
     return MaterialState(t, quantities, {}, None, ())
 
 
+@pytest.mark.parametrize("step", [0.5, 10.0, 300.0])
+def test_while_the_specimen_is_heated_the_last_values_are_kept(step):
+    kept = present_landscape.Trajectory()
+    for k in range(200):
+        kept.add(state(k, 0.1, 300.0 + step * max(k - 60, 0)), {"boot": 1})
+    assert kept.size == 20
+    assert kept.seconds == 19.0
+    for k in range(200, 300):
+        kept.add(state(k, 0.1, 300.0 + step * 140), {"boot": 1})
+    assert 80 <= kept.size <= 110
+    assert kept.temperature == pytest.approx(300.0 + step * 140, abs=1.5)
+
+
 def test_values_count_only_while_the_temperature_is_held():
     kept, device = present_landscape.Trajectory(), {"boot": 1, "domain_atoms": 1000.0}
     assert kept.held == "no order parameter and temperature yet"

@@ -20,7 +20,7 @@ _MEAN = 20
 
 class Trajectory:
     """S with its error of every fused state since the temperature is held: since the mean of the last 20 temperatures
-    was last more than `HELD_K` from the mean of all that are kept."""
+    was last more than `HELD_K` from the median of all that are kept. While it changes those 20 are kept."""
 
     def __init__(self) -> None:
         self._kept: deque[tuple[float, ...]] = deque(maxlen=KEPT)
@@ -50,7 +50,7 @@ class Trajectory:
             self._kept.clear()
             self._kept.extend(recent)
         now = float(np.median(table[-_MEAN:, 3]))
-        while len(table) >= _MEAN and abs(self._kept[0][3] - now) > 2 * HELD_K:
+        while len(self._kept) > _MEAN and abs(self._kept[0][3] - now) > 2 * HELD_K:
             self._kept.popleft()
             self.left = state.t
 
