@@ -17,6 +17,7 @@ COUNT = 26
 DOSES = (1e3, 1e4, 1e5)
 GAIN_AIM, RECALL, INVENTED = 0.5, 0.9, 0.01
 _NEAR_A = 0.5
+_CLEAR = 0.8
 
 
 def prior(model: Inverse, finder: Inverse, count: int = COUNT) -> list[Row]:
@@ -24,16 +25,18 @@ def prior(model: Inverse, finder: Inverse, count: int = COUNT) -> list[Row]:
     rows = []
     for dose in DOSES:
         square, gone_, told, drawn, before, columns = np.zeros(2), 0, 0, 0, 0, 0
-        wrong = 0
+        clear, clearly, false = 0, 0, 0
         for one, gone in validation.vacancies(count, dose):
             (ours, absent), (other, _) = (_read(one, m) for m in (model, finder))
             true = one.xy * 0.1
             square += _both(true, ours, other)
             gone_, columns = gone_ + len(gone), columns + len(ours)
             told += _near(absent, gone)
+            if _near(ours, true) >= _CLEAR * len(true):
+                clear, clearly = clear + len(gone), clearly + _near(absent, gone)
             drawn, before = drawn + _near(ours, gone), before + _near(other, gone)
             inner = absent[np.all((absent > 1) & (absent < one.image.shape[0] * 0.1 - 1), axis=1)]
-            wrong += _near(true, inner)
+            false += len(inner) - _near(gone, inner)
         tag = f"{dose:.0e}".replace("e+0", "e")
         what = f"{model.name} at {tag} e/Å², {count} crystals of own simulation"
         gain = float(np.sqrt(square[0] / max(square[1], 1e-12)))
@@ -59,6 +62,15 @@ def prior(model: Inverse, finder: Inverse, count: int = COUNT) -> list[Row]:
                 recall / RECALL,
                 (">=", 1.0) if dose == 1e4 else None,
             ),
+            Row(
+                f"prior-{tag}-vacancies-clear",
+                f"{what}: of {clear} vacancies in images in which {100 * _CLEAR:g} % of the columns are found",
+                clearly / max(clear, 1),
+                "1",
+                "",
+                0.0,
+                None,
+            ),
             Row(f"prior-{tag}-filled", f"{what}: columns drawn at vacancies", drawn, "columns", "", 0.0, None),
             Row(f"prior-{tag}-before", f"{what}: drawn there by {finder.name}", before, "columns", "", 0.0, None),
             Row(
@@ -70,7 +82,7 @@ def prior(model: Inverse, finder: Inverse, count: int = COUNT) -> list[Row]:
                 share / INVENTED,
                 ("<=", 1.0),
             ),
-            Row(f"prior-{tag}-wrong", f"{what}: vacancies told where a column is", wrong, "vacancies", "", 0.0, None),
+            Row(f"prior-{tag}-false", f"{what}: vacancies told where none is", false, "vacancies", "", 0.0, None),
         ]
     return rows
 

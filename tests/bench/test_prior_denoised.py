@@ -99,7 +99,8 @@ def test_vacancies_told_and_columns_drawn_are_counted(monkeypatch):
     def told(frame):
         one = known[id(frame.data)]
         gone = from_canonical(truth[id(one.raw)] / 0.1, one.pixel_A)
-        return {"columns": from_canonical(one.xy, one.pixel_A), "vacancies": gone}
+        middle = from_canonical(one.xy[[np.argmin(np.abs(one.xy - 48).max(1))]], one.pixel_A)  # where a column is
+        return {"columns": from_canonical(one.xy, one.pixel_A), "vacancies": np.concatenate([gone, middle])}
 
     def filled(frame):
         one = known[id(frame.data)]
@@ -111,5 +112,6 @@ def test_vacancies_told_and_columns_drawn_are_counted(monkeypatch):
     assert rows["prior-1e4-vacancies"].passed
     assert rows["prior-1e4-filled"].value == 0
     assert rows["prior-1e4-before"].value == sum(len(gone) for _, gone in pairs)
-    assert rows["prior-1e4-wrong"].value == 0
+    assert rows["prior-1e4-false"].value == 3
+    assert rows["prior-1e4-vacancies-clear"].value == 1.0
     assert rows["prior-1e4-rms"].value < 0.01
