@@ -87,8 +87,10 @@ class AutotuneDialog(QDialog):
         box = QVBoxLayout(self)
         box.addWidget(intro)
         box.addLayout(row)
-        for widget in (self._line, self._model, self._rows, self._legend, self._plot):
+        for widget in (self._line, self._model, self._rows, self._legend):
             box.addWidget(widget)
+        box.addWidget(self._plot, 20)
+        box.addStretch(1)  # below the little that there is before it is started
         box.addLayout(end)
         self.resize(84 * self.fontMetrics().averageCharWidth(), 34 * self.fontMetrics().height())
         self.refresh()
