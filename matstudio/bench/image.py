@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 from matstudio.bench import image_sets
 from matstudio.bench.columns import Tally, deviation, robust_deviation, tally, tally_within, together
 from matstudio.bench.denoised import adapted, denoised
+from matstudio.bench.dislocation import dislocations
 from matstudio.bench.forward import forward
 from matstudio.bench.image_sets import Marked, Simulated
 from matstudio.bench.peers import PEERS, log_atoms
@@ -49,7 +50,7 @@ def bench(full: bool = False) -> list[Row]:
     if "unet" in models:
         rows += live(models["unet"], _FRAMES * (3 if full else 1))
     if "vit" in models:
-        rows += prior(models["vit"], models["unet"])
+        rows += prior(models["vit"], models["unet"]) + dislocations(models["vit"], models["unet"])
     rows += _found(data / "haadf_single_atoms", lambda p: atoms(models, list(image_sets.marked(p))))
     if full:
         rows += _found(data / "haadf_single_atoms", lambda p: adapted(list(image_sets.marked(p)), _FARTHEST))

@@ -28,6 +28,7 @@ _GONE, _HALF = 2.0, 0.5  # a column is absent if so many sigma below half of its
 _WEAK = 3.0  # significance from which a column is no absent one, whatever its neighbours
 _NEARLY, _BELONGS, _GRAIN = 0.85, 0.5, 8  # of the most that lead; of a column's translations; columns of a grain
 _AROUND = 2  # pairs of opposite neighbours of a place in a crystal; beyond a surface that bulges there are none
+_CLEAR = 2.0  # standard deviations from which neighbours scatter more than expected
 _STRAY = 4.0  # least significance of a column that no translation leads to, where the lattice leads to most
 
 
@@ -38,12 +39,15 @@ class Told:
     Args:
         xy: (N, 2) where it is; NaN where they are too few.
         variance: (N, 2) of that, pixels^2.
+        misfit: (N, 2) by how much more than expected they scatter about a plane, pixels^2, where that is significant:
+            as around the core of a dislocation, where they say little of a column.
         amplitude: (N,) theirs, as that of the weakest but a fifth: a lattice may lead to columns of several kinds.
         count: (N,) how many there are.
     """
 
     xy: np.ndarray
     variance: np.ndarray
+    misfit: np.ndarray
     amplitude: np.ndarray
     count: np.ndarray
 
@@ -159,7 +163,7 @@ def shrunk(columns: Columns, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray,
             return columns.xy, columns.sigma_xy, disorder
         away = columns.xy - told.xy
         disorder = _disorder(away[known], (variance + told.variance)[known])
-        prior = told.variance + disorder**2
+        prior = told.variance + disorder**2 + told.misfit
         far = np.abs(away) > _APART * np.sqrt(variance + prior)
         good = ~(known & far.any(1))
     use = (known & good)[:, None]
@@ -203,7 +207,11 @@ def _told(
     """
     count = len(at)
     nothing = Told(
-        np.full((count, 2), np.nan), np.full((count, 2), np.inf), np.full(count, np.nan), np.zeros(count, int)
+        np.full((count, 2), np.nan),
+        np.full((count, 2), np.inf),
+        np.zeros((count, 2)),
+        np.full(count, np.nan),
+        np.zeros(count, int),
     )
     if len(columns.xy) < 2 or not count:
         return nothing, np.zeros((count, len(_STEPS)), bool)
@@ -224,14 +232,19 @@ def _told(
     enough = (number >= _ENOUGH) & (np.linalg.det(spread) > 1e-3 * number**3)
     normal[~enough] = np.eye(3)
     inverse = np.linalg.inv(normal)
-    place = np.einsum("naij,naj->nai", inverse, right)[:, :, 0]
+    plane = np.einsum("naij,naj->nai", inverse, right)
+    square = np.einsum("nka,nka->na", weight, (said - np.einsum("ki,nai->nka", design, plane)) ** 2)
+    free = np.maximum(number - 3, 1)[:, None]
+    beyond = square / free - 1
+    beyond = np.where(enough[:, None] & (beyond > _CLEAR * np.sqrt(2 / free)), beyond, 0.0)
     amplitude = np.full(count, np.nan)
     if enough.any():
         values = np.where(there[enough], columns.amplitude[other[enough]], np.nan)
         amplitude[enough] = np.nanquantile(values, _WEAKER, axis=1)
     told = Told(
-        np.where(enough[:, None], at + place, np.nan),
+        np.where(enough[:, None], at + plane[:, :, 0], np.nan),
         np.where(enough[:, None], inverse[:, :, 0, 0], np.inf),
+        beyond * number[:, None] / np.maximum(weight.sum(1), 1e-30),
         amplitude,
         np.where(enough, number, 0),
     )

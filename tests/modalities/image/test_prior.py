@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
+from matstudio.bench.dislocation import edge
 from matstudio.modalities.image.fit import Columns, fit
 from matstudio.modalities.image.prior import placed, shrunk
 
@@ -72,6 +73,18 @@ def test_at_a_boundary_where_the_crystal_is_shifted_no_column_is_drawn_to_the_ot
         z.append((xy - true)[near])
     bias = np.mean(z, axis=0)
     assert np.abs(bias).mean() < 0.5
+
+
+def test_at_the_core_of_a_dislocation_columns_stay_where_the_image_has_them():
+    perfect, core = lattice(), np.array([201.0, 199.0])
+    true = perfect + edge(perfect, core, CELL[0])
+    near = np.hypot(*(true - core).T) < 2.5 * np.hypot(*CELL[0])
+    found = [shrunk(columns(true, 0.5, np.random.default_rng(seed)), CELL)[0] - true for seed in range(24)]
+    bias = np.mean(found, axis=0)[near]
+    chance = np.var(found, axis=0)[near] / 24
+    assert np.sqrt((bias**2 - chance).mean()) < 0.7 * 0.5
+    far = np.hypot(*(true - core).T) > 8 * np.hypot(*CELL[0])
+    assert np.std(found, axis=(0, 2))[far].mean() < 0.6 * 0.5, "far away the lattice helps"
 
 
 def image(true: np.ndarray, amplitude: np.ndarray, seed: int) -> np.ndarray:
