@@ -87,14 +87,15 @@ def placed(
     stray = ~known & (columns.significance < _STRAY) if led > 0.7 else np.zeros(len(known), bool)
     vacancies = [told.xy[absent]]
     kept = columns.take(~absent & ~stray)
-    new = _missing(kept, basis, shape)
+    new, inner = _missing(kept, basis, shape)
     if len(new) and absent.any():
-        new = new[cKDTree(columns.xy[absent]).query(new)[0] > 0.3 * float(np.hypot(*basis.T).min())]
+        apart = cKDTree(columns.xy[absent]).query(new)[0] > 0.3 * float(np.hypot(*basis.T).min())
+        new, inner = new[apart], inner[apart]
     if len(new):
         both = again(np.concatenate([kept.xy, new]))
         added = both.take(np.arange(len(kept.xy), len(both.xy)))
         expected, _ = _told(kept, new, basis)
-        sure = (added.significance > _THERE) & (added.amplitude > _FULL * expected.amplitude)
+        sure = inner & (added.significance > _THERE) & (added.amplitude > _FULL * expected.amplitude)
         vacancies.append(new[~sure & _gone(added, expected)])
         kept = both.take(np.r_[np.ones(len(kept.xy), bool), sure])
     xy, sigma, disorder = shrunk(kept, basis)
@@ -251,8 +252,9 @@ def _told(
     return told, there
 
 
-def _missing(columns: Columns, basis: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """(M, 2) places of the lattice that have neighbours all around and no column."""
+def _missing(columns: Columns, basis: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """(M, 2) places of the lattice in the crystal that have no column; and (M,) which of them have nearest neighbours
+    all around, so that a weak column may be believed to be there."""
     at = (columns.xy[:, None] + _STEPS[_ONE] @ basis).reshape(-1, 2)
     inside = np.all((at > 0) & (at < np.array(shape[::-1]) - 1), axis=1)
     at = at[inside]
@@ -264,10 +266,12 @@ def _missing(columns: Columns, basis: np.ndarray, shape: tuple[int, int]) -> np.
         places.append(at[here].mean(0))
         at = at[~here]
     if not places:
-        return np.zeros((0, 2))
+        return np.zeros((0, 2)), np.zeros(0, bool)
     told, there = _told(columns, np.array(places), basis)
     to = np.array(places)[:, None] + _STEPS @ basis
     outside = np.any((to < 0) | (to > np.array(shape[::-1]) - 1), axis=2)
     across = there[:, ::-1]  # whether the opposite step leads to one
     both, perhaps = (there & across).sum(1) / 2, (outside & across).sum(1)
-    return np.asarray(told.xy[(told.count >= _ENOUGH) & (both >= 1) & (both + perhaps / 2 >= _AROUND)])
+    inner = (there & across)[:, _ONE].sum(1) / 2 >= _AROUND
+    good = (told.count >= _ENOUGH) & (both >= 1) & (both + perhaps / 2 >= _AROUND)
+    return told.xy[good], inner[good]
