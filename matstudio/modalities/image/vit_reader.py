@@ -24,7 +24,7 @@ from matstudio.modalities.image.repeats import basis
 from matstudio.modalities.image.unet import PIXELS_A, UNet
 from matstudio.modalities.image.vit import ARCHITECTURE, REACH_A, STEP_A, TOKEN, LatticeNet, likeness
 
-READING = "1"
+READING = "2"
 _WINDOW, _STRIDE = 24, 16  # tokens that are looked at together, and steps from one such window to the next
 _GRAINS, _LEAST = 3, 8  # lattices of an image, and tokens of one
 _LIKE, _SEEDS = 0.6, 200  # correlation of two tokens' maps of one lattice; tokens that others are compared with
