@@ -78,6 +78,11 @@ class Loop:
     def reading(self, name):
         return self.status()["readings"].get(name, Reading(name, math.nan, "", 0.0, Quality.BAD))
 
+    def told(self):
+        """What there is to see of a loop that did not do as it should."""
+        logs = [self.run.log_path(name).read_text() for name in (DEVICE, STATION)]
+        return "\n".join([*(f"{k}: {v}" for k, v in self.status().items()), *logs])
+
     def confirm(self):
         self.ask("confirm", who="ana", digest=self.device()["digest"])
 
@@ -112,7 +117,7 @@ def test_a_stopped_and_a_killed_ioc(loops, provider):
     one.ask("mode", who="ana", mode="MANUAL")
     one.ask("output", who="ana", name="heater", value=0.5)
     one.ask("beam", who="ana", on=False)
-    assert wait_for(lambda: one.reading("heater").value == 0.5 and one.reading("beam").value == 0.0, 5)
+    assert wait_for(lambda: one.reading("heater").value == 0.5 and one.reading("beam").value == 0.0, 5), one.told()
     one.ask("mode", who="ana", mode="PID")
     one.ask("setpoint", who="ana", name="temperature", value=500.0)
     before = one.reading("temperature").value
