@@ -15,6 +15,7 @@ from matstudio.instruments.base import Device, DeviceError
 
 HEATER = "heater"
 _FOLLOW_S, _FOLLOW_SHARE = 1.0, 0.02
+_BLANK_S = 10.0  # for which a beam is blanked again that stays on; later somebody at the instrument may want it
 
 
 class Outputs:
@@ -37,6 +38,7 @@ class Outputs:
         self.sent: dict[str, float] = {}
         """Value sent last to each actuator; before that its reading, NaN where that is unknown."""
         self._sent_at: dict[str, float] = {}
+        self._changed_at: dict[str, float] = {}
         self._lately: deque[tuple[float, float]] = deque()  # what the heater was sent, with when
         self._unlike_since: dict[str, float] = {}
         self._held = {i.name: False for i in settings.interlocks}
@@ -146,6 +148,8 @@ class Outputs:
             return
         self._failed = ""
         old, self.sent[name], self._sent_at[name] = self.sent[name], value, now
+        if value != old:
+            self._changed_at[name] = now
         text = f"{name} {value:.6g}" + (f" ({reason})" if reason else "")
         self._note("write", asked.source, text, name=name, value=value, old=old, asked=asked.value)
 
@@ -158,21 +162,36 @@ class Outputs:
                 self._note("write", "station", f"{name} {actuator.safe:g} (safe)", name=name, value=actuator.safe)
 
     def _unlike(self, name: str, now: float) -> bool:
-        """Whether the heater has shown a value for a while that it was not sent lately: then it is sent again."""
-        reading, limits = self._readings.get(name), self.limits[name]
-        if name != HEATER or reading is None or math.isnan(self.sent[name]):
+        """Whether an actuator has shown a value for a while that it was not sent lately, and is to be sent its own
+        again: the heater, and a beam that was blanked and is on."""
+        reading, sent = self._readings.get(name), self.sent[name]
+        if reading is None or math.isnan(sent) or name not in (HEATER, BEAM):
             return False
-        if not self._lately or self._lately[-1][1] != self.sent[name]:
-            self._lately.append((now, self.sent[name]))
-        while len(self._lately) > 1 and self._lately[1][0] < now - self._follow_s:
-            self._lately.popleft()
-        share = _FOLLOW_SHARE * (limits.high - limits.low)
-        values = [value for _, value in self._lately]
-        if not (reading.value > max(values) + share or reading.value < min(values) - share):
+        if name == BEAM:
+            follows, again = sent >= 0.5 or reading.value < 0.5, self._blanked_lately(now)
+        else:
+            follows, again = self._follows(reading.value, now), True
+        if follows:
             self._unlike_since.pop(name, None)
             return False
         since = self._unlike_since.setdefault(name, now)
-        return now - max(since, self._sent_at[name]) >= self._follow_s
+        return again and now - max(since, self._sent_at[name]) >= self._follow_s
+
+    def _blanked_lately(self, now: float) -> bool:
+        """Whether the beam was blanked a short while ago, or an interlock holds it blanked."""
+        recent = now - self._changed_at.get(BEAM, -math.inf) < _BLANK_S * self._follow_s / _FOLLOW_S
+        return recent or bool(self.held(BEAM))
+
+    def _follows(self, value: float, now: float) -> bool:
+        """Whether the heater shows what it was sent lately."""
+        limits = self.limits[HEATER]
+        if not self._lately or self._lately[-1][1] != self.sent[HEATER]:
+            self._lately.append((now, self.sent[HEATER]))
+        while len(self._lately) > 1 and self._lately[1][0] < now - self._follow_s:
+            self._lately.popleft()
+        share = _FOLLOW_SHARE * (limits.high - limits.low)
+        values = [sent for _, sent in self._lately]
+        return min(values) - share <= value <= max(values) + share
 
     def unlike(self, now: float) -> str:
         """Which actuator does not follow what was sent, in one line, or ""."""

@@ -123,6 +123,31 @@ def test_the_beam_is_a_persons_in_every_mode_but_safe(bench):
     assert beam(bench) == 1.0
 
 
+def test_a_blanked_beam_that_stays_on_is_blanked_again_and_told(bench, monkeypatch):
+    bench.enter(Mode.MANUAL)
+    write = bench.device.write
+    lost = []
+    monkeypatch.setattr(bench.device, "write", lost.append)
+    bench.station.handle_beam("ana", False)
+    bench.run(0.2)
+    monkeypatch.setattr(bench.device, "write", write)
+    assert "beam" in [one.name for one in lost]
+    assert beam(bench) == 1.0
+    bench.run(1.6)
+    assert beam(bench) == 0.0
+    assert "output" not in bench.alarms()
+
+    bench.run(30)
+    bench.device.plant.beam = 1.0  # somebody at the instrument wants it
+    bench.run(5)
+    assert beam(bench) == 1.0
+    assert "beam shows 1, sent 0" in bench.alarms()["output"]["text"]
+    bench.station.handle_beam("ana", True)
+    bench.device.plant.beam = 0.0  # and somebody blanks it: nobody puts it on again but a person
+    bench.run(5)
+    assert beam(bench) == 0.0
+
+
 @pytest.mark.parametrize("mode", [Mode.OFF, Mode.PID])
 def test_a_spent_budget_blanks_the_beam(bench, mode):
     limits = DoseLimits(budget=1000.0)

@@ -106,9 +106,9 @@ class Link(ABC):
         return "" if self._connected else self._why
 
     def samples(self) -> Mapping[str, Sample]:
-        """The newest sample of each reading."""
+        """The newest sample of each reading; none before values can be written, too."""
         with self._lock:
-            return dict(self._samples)
+            return dict(self._samples) if self._ever else {}
 
     def write(self, name: str, value: float) -> None:
         """Have a value written to an actuator.
