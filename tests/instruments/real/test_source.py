@@ -20,7 +20,7 @@ class Still(Link):
     """A link whose thread never runs: the test says what has come."""
 
     def start(self):
-        self._connected = True
+        self._connected = self._ever = True
 
     def open(self): ...
 
@@ -60,6 +60,13 @@ def test_age_range_severity_and_unit_make_the_quality(source):
     assert quality(Sample(300.0, 9.9, "Kelvin")) is Quality.GOOD
     assert quality(Sample(27.0, 9.9, "C")) is Quality.BAD
     assert source.state()["severities"] == {"temperature": "INVALID: the source states C, the configuration K"}
+
+
+def test_nothing_is_shown_before_values_can_be_written(source):
+    source._link._connected = source._link._ever = False
+    assert shown(source, 10.0, temperature=Sample(300.0, 9.9, "K")) == {}
+    source._link._ever = True
+    assert shown(source, 10.0)["temperature"].value == 300.0
 
 
 def test_what_is_told_on_a_change_is_as_old_as_the_others(source):
