@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from matstudio.modalities.image.detect import Spectrum
+from matstudio.modalities.image.fit import summed
 
 PIXEL_A = 0.1
 """Pixel size that every image is brought to, Å."""
@@ -31,8 +32,7 @@ def canonical(image: np.ndarray, pixel_A: float) -> np.ndarray:
     """
     block = binning(pixel_A)
     if block > 1:
-        rows, columns = (n // block for n in image.shape)
-        image = image[: rows * block, : columns * block].reshape(rows, block, columns, block).sum((1, 3))
+        image = summed(image, block)
     step = PIXEL_A / (pixel_A * block)
     image = image.astype(np.float32)
     if step == 1.0:

@@ -155,6 +155,12 @@ def _stretch(blocks: int, size: int, length: int) -> np.ndarray:
     return np.asarray(np.maximum(0, 1 - np.abs(at[:, None] - np.arange(blocks)[None])))
 
 
+def summed(image: np.ndarray, block: int) -> np.ndarray:
+    """Sums of blocks of `block` x `block` pixels; what is left over at the end is left out."""
+    rows, across = (n // block for n in image.shape)
+    return np.asarray(image[: rows * block, : across * block].reshape(rows, block, across, block).sum((1, 3)))
+
+
 def fit(
     image: np.ndarray,
     xy: np.ndarray,
@@ -190,11 +196,9 @@ def fit(
     """
     block = int(float(width.min()) / _FINE) if len(width) else 1
     if block > 1:
-        rows, across = (n // block for n in image.shape)
-        cut = image[: rows * block, : across * block].reshape(rows, block, across, block)
         broader = (block**2 - 1) / 12  # variance that the sum adds to a column's (Sheppard)
         made = fit(
-            cut.sum((1, 3)),
+            summed(image, block),
             (xy - (block - 1) / 2) / block,
             np.sqrt(width**2 + broader) / block,
             sign=sign,

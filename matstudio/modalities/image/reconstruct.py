@@ -21,7 +21,7 @@ from matstudio.domain.material import PROTOTYPES, Prototype
 from matstudio.domain.structure import SiteModel
 from matstudio.modalities.image import detect
 from matstudio.modalities.image.detect import Found, Sign
-from matstudio.modalities.image.fit import Columns, fit
+from matstudio.modalities.image.fit import Columns, fit, summed
 from matstudio.modalities.image.forward import FWHM, cross_section_A2
 from matstudio.modalities.image.lattice import Lattice, correlated, square
 from matstudio.modalities.image.order import Order, Sample, cross_section_ratio, measure
@@ -152,7 +152,8 @@ class Reader:
         middle = tuple(slice(max(0, (n - _LARGEST) // 2), (n + _LARGEST) // 2) for n in image.shape)
         blur = 0.25 * apart
         block = max(1, int(blur / 2))
-        lattice = correlated(ndimage.gaussian_filter(_binned(image[middle], block), blur / block), 0.7 * apart / block)
+        smooth = ndimage.gaussian_filter(summed(image[middle], block), blur / block)
+        lattice = correlated(smooth, 0.7 * apart / block)
         if lattice is None:
             return Crystal(columns)
         lattice = replace(lattice, basis=lattice.basis * block)
@@ -226,7 +227,7 @@ def find_columns(
     """Columns of any image, and what the finder has to say of it; arguments as `Finder` has them."""
     block = -(-max(image.shape) // _LARGEST)
     if block > 1:
-        binned = _binned(image, block) * (block**2 if counts else 1)
+        binned = summed(image, block) / (1 if counts else block**2)
         columns, notes = find_columns(binned, None if pixel is None else pixel * block, counts, sign, find)
         return columns.enlarged(block, 1 if counts else block**2), notes
     found = find(image, pixel, counts, sign)
@@ -253,13 +254,6 @@ def find_columns(
         columns.amplitude > found.weakest * np.quantile(columns.amplitude, 0.9)
     )
     return columns.take(inside & strong), found.notes
-
-
-def _binned(image: np.ndarray, block: int) -> np.ndarray:
-    """Means of blocks of `block` x `block` pixels; what is left over at the end is left out."""
-    rows, across = (n // block for n in image.shape)
-    cut = image[: rows * block, : across * block].reshape(rows, block, across, block)
-    return np.asarray(cut.mean((1, 3)))
 
 
 def spacing(xy: np.ndarray, width: float) -> float:
